@@ -1,0 +1,43 @@
+// A run of instructions entered at its first and left after its last, and one execution of it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "sim/isa/instruction.h"
+
+namespace mixq::sim {
+
+// As the emulator cuts them: a block also ends at 1 KiB pages and may overlap another, so it is
+// keyed by address and size.
+struct Block {
+    std::uint32_t address = 0;
+    std::uint32_t size = 0;  // bytes
+    std::vector<Instruction> instructions;
+    traces::Counts counts;  // of all its instructions: one whose condition fails retires too, and
+                            // takes its slot
+};
+
+struct Access {
+    std::uint16_t instruction = 0;  // index in the block
+    bool write = false;
+    std::uint8_t bytes = 0;
+    std::uint32_t address = 0;
+};
+
+struct BlockRun {
+    const Block* block = nullptr;
+    std::span<const Access> accesses;        // in program order
+    std::span<const std::uint8_t> executed;  // per instruction: 0 where its condition failed
+    std::uint32_t next_address = 0;          // where execution went: decides taken or not
+};
+
+class BlockObserver {
+  public:
+    virtual ~BlockObserver() = default;
+    // Called after the block has run.
+    virtual void on_block(const BlockRun& run) = 0;
+};
+
+}  // namespace mixq::sim

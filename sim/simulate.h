@@ -1,0 +1,51 @@
+// The door to the simulator: an image and a board in; cycles, instruction counts and stalls per
+// function call out.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sim/board.h"
+#include "sim/image.h"
+#include "sim/machine.h"
+#include "sim/pipeline.h"
+#include "traces/counts.h"
+
+namespace mixq::sim {
+
+// One call of a watched function, from its first instruction to its return, callees included.
+struct CallTiming {
+    std::string function;
+    traces::Counts counts;  // total() == timing.instructions
+    Timing timing;
+};
+
+class Simulation {
+  public:
+    // `watched`: functions to time, by symbol; they may nest. Throws std::runtime_error for a
+    // symbol that is not in the image, std::invalid_argument for an unknown board.
+    Simulation(const Image& image, const Board& board, std::vector<std::string> watched);
+    ~Simulation();
+
+    Machine& machine();
+
+    // From reset until the program stops. Timed runs fill calls(); untimed ones run at full speed
+    // and do not.
+    Stop run(bool timed);
+    // Calls a function by address after run().
+    Stop call(std::uint32_t address, std::span<const std::uint32_t> arguments, bool timed);
+
+    // In the order they returned.
+    const std::vector<CallTiming>& calls() const;
+    // Everything timed so far, watched or not.
+    CallTiming total() const;
+
+  private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace mixq::sim
