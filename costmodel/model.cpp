@@ -1,0 +1,2 @@
+// Predicts cycles from a fitted model.
+#include "costmodel/model.h"

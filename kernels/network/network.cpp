@@ -1,0 +1,2 @@
+// Checks integer networks.
+#include "kernels/network/network.h"

@@ -1,0 +1,2 @@
+// The definition of right: plain loops.
+#include "kernels/reference/reference.h"
