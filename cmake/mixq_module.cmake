@@ -1,0 +1,42 @@
+# mixq_module(NAME SOURCES files... [PUBLIC libraries...] [PRIVATE libraries...])
+#
+# The one rule for a library of ours: folder NAME, target mixq_NAME, alias mixq::NAME. Includes are written
+# from the repository root ("sim/machine.h"), so the root is the only include directory.
+function(mixq_module name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(mixq_${name} STATIC ${ARG_SOURCES})
+  add_library(mixq::${name} ALIAS mixq_${name})
+  target_include_directories(mixq_${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_link_libraries(mixq_${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
+  mixq_compile_options(mixq_${name})
+endfunction()
+
+# Warnings and sanitizers, for every target of ours.
+function(mixq_compile_options target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wnon-virtual-dtor)
+  if(MIXQ_WERROR)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+  if(MIXQ_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=address,undefined -fno-sanitize-recover=all
+                                             -fno-omit-frame-pointer)
+    target_link_options(${target} PRIVATE -fsanitize=address,undefined)
+  endif()
+endfunction()
+
+# mixq_test(NAME SOURCES files... LINK libraries... [LABELS labels...])
+#
+# A GoogleTest program tests_NAME whose cases ctest lists one by one. Label `slow` marks cases that simulate whole
+# networks or train; everything else runs on every build.
+function(mixq_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  add_executable(tests_${name} ${ARG_SOURCES})
+  target_include_directories(tests_${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(tests_${name} PRIVATE ${ARG_LINK} GTest::gtest_main)
+  mixq_compile_options(tests_${name})
+  gtest_discover_tests(tests_${name} DISCOVERY_TIMEOUT 60
+                       PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+endfunction()

@@ -1,0 +1,2 @@
+// Tables, progress and JSON.
+#include "tools/console.h"

@@ -1,0 +1,4 @@
+// The program.
+int main() {
+    return 0;
+}
