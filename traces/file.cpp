@@ -3,6 +3,7 @@
 #include "traces/file.h"
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <stdexcept>
 
@@ -95,7 +96,10 @@ void write_file(const std::filesystem::path& path, std::string_view content) {
 
 void write_file(const std::filesystem::path& path, std::span<const std::uint8_t> content) {
     if (path == "-") {
-        if (const int error = write_all(STDOUT_FILENO, content)) fail("write to", "stdout", error);
+        std::fflush(stdout);  // what was printed before stays before
+        const int error = write_all(STDOUT_FILENO, content);
+        // A reader that has seen enough and left is no failure.
+        if (error != 0 && error != EPIPE) fail("write to", "stdout", error);
         return;
     }
 
@@ -109,12 +113,16 @@ void write_file(const std::filesystem::path& path, std::span<const std::uint8_t>
         if (file.close() != 0) fail("write", path, errno);
         return;
     }
-    const std::filesystem::path beside = path.string() + ".tmp" + std::to_string(::getpid());
+    // A link is kept: the file it names is replaced.
+    std::error_code unresolved;
+    std::filesystem::path target = std::filesystem::weakly_canonical(path, unresolved);
+    if (unresolved) target = path;
+    const std::filesystem::path beside = target.string() + ".tmp" + std::to_string(::getpid());
     Descriptor file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
     if (file.get() < 0) fail("write", path, errno);
     int error = write_all(file.get(), content);
     if (file.close() != 0 && error == 0) error = errno;
-    if (error == 0 && ::rename(beside.c_str(), path.c_str()) != 0) error = errno;
+    if (error == 0 && ::rename(beside.c_str(), target.c_str()) != 0) error = errno;
     if (error != 0) {
         ::unlink(beside.c_str());
         fail("write", path, error);

@@ -52,6 +52,12 @@ class Reader {
     std::string_view rest_;
 };
 
+// In doubles: six dimensions of up to kMaxDimension overflow every integer.
+bool too_large(const Layer& layer) {
+    const double taps = 1.0 * layer.filter_channels() * layer.kernel_height * layer.kernel_width;
+    return taps * layer.out_channels * layer.out_height() * layer.out_width() > kMaxMacs;
+}
+
 }  // namespace
 
 Layer parse_layer(std::string_view text) {
@@ -90,11 +96,18 @@ Layer parse_layer(std::string_view text) {
     layer.padding_y = (layer.kernel_height - 1) / 2;
     layer.padding_x = (layer.kernel_width - 1) / 2;
     if (reader.take("s")) layer.stride = reader.number("stride");
-    if (reader.take("p")) layer.padding_y = layer.padding_x = reader.number("padding", 0);
+    if (reader.take("p")) {
+        layer.padding_y = reader.number("padding", 0);
+        layer.padding_x =
+            reader.take("x") ? reader.number("padding left and right", 0) : layer.padding_y;
+    }
     if (!reader.done()) reader.fail("text is left over");
     if (layer.height + 2 * layer.padding_y < layer.kernel_height ||
         layer.width + 2 * layer.padding_x < layer.kernel_width) {
         reader.fail("the kernel is larger than the padded input");
+    }
+    if (too_large(layer)) {
+        reader.fail("more than " + std::to_string(kMaxMacs) + " multiply-accumulates");
     }
     return layer;
 }
@@ -114,6 +127,7 @@ std::string to_string(const Layer& layer) {
     if (layer.padding_y != (layer.kernel_height - 1) / 2 ||
         layer.padding_x != (layer.kernel_width - 1) / 2) {
         text += "p" + std::to_string(layer.padding_y);
+        if (layer.padding_x != layer.padding_y) text += "x" + std::to_string(layer.padding_x);
     }
     return text;
 }

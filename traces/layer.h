@@ -2,9 +2,10 @@
 //
 //   conv3x3:32x32@16x16      kernel height x width : channels in x out @ input height x width
 //   conv1x1:64x64@12x12s2    stride 2
-//   conv5x5:8x16@20x20p0     padding 0; without it the padding is "same": (kernel - 1) / 2 on every
-//   side dw3x3:64@16x16           depthwise: one filter per channel fc:512x64                fully
-//   connected: inputs x outputs
+//   conv5x5:8x16@20x20p0     padding 0; without it the padding is "same": (kernel - 1) / 2 on every side
+//   conv1x3:8x8@1x64p0x2     paddings that differ: above and below x left and right
+//   dw3x3:64@16x16           depthwise: one filter per channel
+//   fc:512x64                fully connected: inputs x outputs
 #pragma once
 
 #include <compare>
@@ -13,6 +14,9 @@
 #include <string_view>
 
 namespace mixq::traces {
+
+// Far above anything a microcontroller runs, far below what overflows 64 bits.
+constexpr std::int64_t kMaxMacs = 1'000'000'000'000;
 
 enum class LayerKind { Conv, Depthwise, FullyConnected };
 
@@ -53,7 +57,7 @@ struct Layer {
     auto operator<=>(const Layer&) const = default;
 };
 
-// Reads the notation above. Throws std::invalid_argument that says what is wrong.
+// Reads the notation above, up to kMaxMacs. Throws std::invalid_argument that says what is wrong.
 Layer parse_layer(std::string_view text);
 
 std::string to_string(const Layer& layer);

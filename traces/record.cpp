@@ -10,13 +10,26 @@ namespace mixq::traces {
 
 namespace {
 
-std::uint64_t unsigned_field(const Table& table, std::size_t row, std::string_view column) {
-    const std::int64_t value = table.integer(row, column);
-    if (value < 0) {
-        throw std::runtime_error(table.where(row) + ": column '" + std::string(column) +
-                                 "' is negative");
+// The columns that say where a record comes from; none may be empty.
+constexpr const char* kProvenanceColumns[] = {
+    "tool", "compiler", "flags", "core", "board", "clock_hz", "memory", "elf_sha256", "seed"};
+
+Provenance read_provenance(const Table& table, std::size_t row) {
+    for (const char* column : kProvenanceColumns) {
+        if (table.text(row, column).empty()) {
+            throw std::runtime_error(table.where(row) + ": a record without provenance: column '" +
+                                     column + "' is empty");
+        }
     }
-    return static_cast<std::uint64_t>(value);
+    return {.tool = table.text(row, "tool"),
+            .compiler = table.text(row, "compiler"),
+            .flags = table.text(row, "flags"),
+            .core = table.text(row, "core"),
+            .board = table.text(row, "board"),
+            .clock_hz = table.natural(row, "clock_hz"),
+            .memory = table.text(row, "memory"),
+            .elf_sha256 = table.text(row, "elf_sha256"),
+            .seed = table.natural(row, "seed")};
 }
 
 Record read_record(const Table& table, std::size_t row) {
@@ -28,31 +41,24 @@ Record read_record(const Table& table, std::size_t row) {
     } catch (const std::invalid_argument& error) {
         throw std::runtime_error(table.where(row) + ": " + error.what());
     }
+    if (static_cast<std::uint64_t>(record.layer.macs()) != table.natural(row, "macs")) {
+        throw std::runtime_error(table.where(row) + ": 'macs' is not that of '" +
+                                 to_string(record.layer) + "'");
+    }
     for (std::size_t i = 0; i < kInstrClasses; ++i) {
         const auto instr_class = static_cast<InstrClass>(i);
-        record.counts[instr_class] = unsigned_field(table, row, name(instr_class));
+        record.counts[instr_class] = table.natural(row, name(instr_class));
     }
-    if (record.counts.total() != unsigned_field(table, row, "instructions")) {
+    if (record.counts.total() != table.natural(row, "instructions")) {
         throw std::runtime_error(table.where(row) +
                                  ": the classes do not add up to 'instructions'");
     }
-    record.cycles = unsigned_field(table, row, "cycles");
-    record.issue_cycles = unsigned_field(table, row, "issue_cycles");
-    record.code_bytes = unsigned_field(table, row, "code_bytes");
-    record.weight_bytes = unsigned_field(table, row, "weight_bytes");
-    record.scratch_bytes = unsigned_field(table, row, "scratch_bytes");
-    record.provenance.tool = table.text(row, "tool");
-    record.provenance.compiler = table.text(row, "compiler");
-    record.provenance.flags = table.text(row, "flags");
-    record.provenance.core = table.text(row, "core");
-    record.provenance.board = table.text(row, "board");
-    record.provenance.clock_hz = unsigned_field(table, row, "clock_hz");
-    record.provenance.memory = table.text(row, "memory");
-    record.provenance.elf_sha256 = table.text(row, "elf_sha256");
-    record.provenance.seed = unsigned_field(table, row, "seed");
-    if (record.provenance.tool.empty() || record.provenance.elf_sha256.empty()) {
-        throw std::runtime_error(table.where(row) + ": a record without provenance");
-    }
+    record.cycles = table.natural(row, "cycles");
+    record.issue_cycles = table.natural(row, "issue_cycles");
+    record.code_bytes = table.natural(row, "code_bytes");
+    record.weight_bytes = table.natural(row, "weight_bytes");
+    record.scratch_bytes = table.natural(row, "scratch_bytes");
+    record.provenance = read_provenance(table, row);
     return record;
 }
 
@@ -80,18 +86,11 @@ void write_records(const std::filesystem::path& path, const std::vector<Record>&
                                "issue_cycles",
                                "code_bytes",
                                "weight_bytes",
-                               "scratch_bytes",
-                               "tool",
-                               "compiler",
-                               "flags",
-                               "core",
-                               "board",
-                               "clock_hz",
-                               "memory",
-                               "elf_sha256",
-                               "seed"}) {
+                               "scratch_bytes"}) {
         table.columns.emplace_back(column);
     }
+    table.columns.insert(
+        table.columns.end(), std::begin(kProvenanceColumns), std::end(kProvenanceColumns));
     for (const Record& record : records) {
         std::vector<std::string> row = {record.kernel,
                                         to_string(record.layer),

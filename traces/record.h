@@ -32,7 +32,7 @@ struct Record {
     Counts counts;             // retired instructions by class
     std::uint64_t cycles = 0;  // of the steady call: the second, with a warm branch predictor
     std::uint64_t issue_cycles =
-        0;  // cycles in which at least one instruction issued; the rest are stalls
+        0;  // in which at least one instruction issued; the rest are stalls
     std::uint64_t code_bytes = 0;
     std::uint64_t weight_bytes = 0;   // packed, as they lie in flash
     std::uint64_t scratch_bytes = 0;  // RAM beside input and output

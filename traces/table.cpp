@@ -1,6 +1,7 @@
 // Reads and writes commented CSV.
 #include "traces/table.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <stdexcept>
@@ -19,45 +20,80 @@ std::string_view trimmed(std::string_view text) {
 }
 
 [[noreturn]] void fail(const std::string& path, int line, const std::string& why) {
-    throw std::runtime_error(path + ":" + std::to_string(line) + ": " + why);
+    throw std::runtime_error((path.empty() ? "table" : path) + ":" + std::to_string(line) + ": " +
+                             why);
 }
 
-// One CSV record from the front of `rest`; `line` moves past it.
-std::vector<std::string> take_record(std::string_view& rest, int& line, const std::string& path) {
-    const int first_line = line;
-    std::vector<std::string> fields(1);
-    bool quoted = false;
-    std::size_t i = 0;
-    for (; i < rest.size(); ++i) {
-        const char c = rest[i];
-        if (quoted) {
-            if (c == '"' && i + 1 < rest.size() && rest[i + 1] == '"') {
-                fields.back() += '"';
-                ++i;
-            } else if (c == '"') {
-                quoted = false;
-            } else {
-                if (c == '\n') ++line;
-                fields.back() += c;
-            }
-        } else if (c == '"' && fields.back().empty()) {
-            quoted = true;
-        } else if (c == ',') {
-            fields.emplace_back();
-        } else if (c == '\n') {
-            break;
-        } else if (c != '\r') {
-            fields.back() += c;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+// Reads the fields of one CSV record from the front of a text.
+class RecordReader {
+  public:
+    RecordReader(std::string_view& rest, int& line, const std::string& path)
+        : rest_(rest), line_(line), path_(path) {}
+
+    // `rest` and `line` move past the record and its line break.
+    std::vector<std::string> take() {
+        std::vector<std::string> fields;
+        do {
+            fields.push_back(take_prefix("\"") ? quoted_field() : bare_field());
+        } while (take_prefix(","));
+        if (!rest_.empty() && !take_prefix("\n") && !take_prefix("\r\n") && rest_ != "\r") {
+            fail(path_,
+                 line_,
+                 "text after a closing quote; a quote inside a field is written twice");
         }
+        if (rest_ == "\r") rest_ = {};
+        ++line_;
+        return fields;
     }
-    if (quoted) fail(path, first_line, "a quoted field is not closed");
-    rest.remove_prefix(std::min(i + 1, rest.size()));
-    ++line;
-    return fields;
+
+  private:
+    bool take_prefix(std::string_view prefix) {
+        if (!rest_.starts_with(prefix)) return false;
+        rest_.remove_prefix(prefix.size());
+        return true;
+    }
+
+    std::string quoted_field() {
+        const int first_line = line_;
+        std::string field;
+        for (;;) {
+            const std::size_t quote = rest_.find('"');
+            if (quote == rest_.npos) fail(path_, first_line, "a quoted field is not closed");
+            field += rest_.substr(0, quote);
+            rest_.remove_prefix(quote + 1);
+            if (!take_prefix("\"")) break;
+            field += '"';
+        }
+        line_ += static_cast<int>(std::count(field.begin(), field.end(), '\n'));
+        return field;
+    }
+
+    std::string bare_field() {
+        const std::size_t size = std::min(rest_.find_first_of(",\n"), rest_.size());
+        std::string_view field = rest_.substr(0, size);
+        const bool line_ends = size == rest_.size() || rest_[size] == '\n';
+        if (line_ends && field.ends_with('\r')) field.remove_suffix(1);
+        if (field.find('"') != field.npos) {
+            fail(path_, line_, "a quote inside a field; the field must stand in quotes as a whole");
+        }
+        rest_.remove_prefix(size);
+        return std::string(field);
+    }
+
+    std::string_view& rest_;
+    int& line_;
+    const std::string& path_;
+};
+
+bool needs_quotes(std::string_view field) {
+    return field.find_first_of(",\"\n\r") != field.npos || trimmed(field) != field ||
+           field.starts_with('#') || field.starts_with(kByteOrderMark);
 }
 
-void append_field(std::string& out, const std::string& field) {
-    if (field.find_first_of(",\"\n\r") == std::string::npos && !field.starts_with('#')) {
+void append_field(std::string& out, std::string_view field) {
+    if (!needs_quotes(field)) {
         out += field;
         return;
     }
@@ -74,7 +110,35 @@ void append_record(std::string& out, const std::vector<std::string>& fields) {
         if (i > 0) out += ',';
         append_field(out, fields[i]);
     }
+    if (fields.size() == 1 && fields.front().empty()) out += "\"\"";  // or it would be a blank line
     out += '\n';
+}
+
+[[noreturn]] void fail_number(const Table& table,
+                              std::size_t row,
+                              std::string_view column,
+                              const char* expected) {
+    throw std::runtime_error(table.where(row) + ": column '" + std::string(column) + "' holds '" +
+                             table.text(row, column) + "', not " + expected);
+}
+
+template <typename Number>
+Number number(const Table& table, std::size_t row, std::string_view column, const char* expected) {
+    const std::string& field = table.text(row, column);
+    Number value = 0;
+    const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
+    if (error != std::errc{} || end != field.data() + field.size()) {
+        fail_number(table, row, column, expected);
+    }
+    return value;
+}
+
+void check_columns(const std::vector<std::string>& columns, const std::string& path, int line) {
+    for (auto column = columns.begin(); column != columns.end(); ++column) {
+        if (std::find(columns.begin(), column, *column) != column) {
+            fail(path, line, "the header has column '" + *column + "' twice");
+        }
+    }
 }
 
 }  // namespace
@@ -105,24 +169,16 @@ const std::string& Table::text(std::size_t row, std::string_view column_name) co
 }
 
 std::int64_t Table::integer(std::size_t row, std::string_view column_name) const {
-    const std::string& field = text(row, column_name);
-    std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
-    if (error != std::errc{} || end != field.data() + field.size()) {
-        throw std::runtime_error(where(row) + ": column '" + std::string(column_name) +
-                                 "' holds '" + field + "', not a whole number");
-    }
-    return value;
+    return number<std::int64_t>(*this, row, column_name, "a whole number");
+}
+
+std::uint64_t Table::natural(std::size_t row, std::string_view column_name) const {
+    return number<std::uint64_t>(*this, row, column_name, "a whole number of 0 or more");
 }
 
 double Table::real(std::size_t row, std::string_view column_name) const {
-    const std::string& field = text(row, column_name);
-    double value = 0;
-    const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
-    if (error != std::errc{} || end != field.data() + field.size() || !std::isfinite(value)) {
-        throw std::runtime_error(where(row) + ": column '" + std::string(column_name) +
-                                 "' holds '" + field + "', not a number");
-    }
+    const double value = number<double>(*this, row, column_name, "a number");
+    if (!std::isfinite(value)) fail_number(*this, row, column_name, "a finite number");
     return value;
 }
 
@@ -137,6 +193,8 @@ Table parse_table(std::string_view text, const std::string& path) {
     table.path = path;
     int line = 1;
     std::string_view rest = text;
+    if (rest.starts_with(kByteOrderMark)) rest.remove_prefix(kByteOrderMark.size());
+    if (rest.find('\0') != rest.npos) fail(path, line, "this is not a text file");
     while (!rest.empty()) {
         const std::string_view this_line = trimmed(rest.substr(0, rest.find('\n')));
         if (this_line.empty() || this_line.starts_with('#')) {
@@ -150,8 +208,9 @@ Table parse_table(std::string_view text, const std::string& path) {
             continue;
         }
         const int record_line = line;
-        std::vector<std::string> fields = take_record(rest, line, path);
+        std::vector<std::string> fields = RecordReader(rest, line, path).take();
         if (table.columns.empty()) {
+            check_columns(fields, path, record_line);
             table.columns = std::move(fields);
             continue;
         }
@@ -174,9 +233,20 @@ Table read_table(const std::filesystem::path& path) {
 
 std::string format_table(const Table& table) {
     std::string out;
-    for (const auto& [key, value] : table.metadata) out += "# " + key + ": " + value + "\n";
+    for (const auto& [key, value] : table.metadata) {
+        if ((key + value).find_first_of("\r\n") != std::string::npos) {
+            throw std::runtime_error("metadata '" + key + "' of a table holds a line break");
+        }
+        out += "# " + key + ": " + value + "\n";
+    }
     append_record(out, table.columns);
-    for (const auto& row : table.rows) append_record(out, row);
+    for (const auto& row : table.rows) {
+        if (row.size() != table.columns.size()) {
+            throw std::runtime_error("a row of " + std::to_string(row.size()) + " fields under " +
+                                     std::to_string(table.columns.size()) + " columns");
+        }
+        append_record(out, row);
+    }
     return out;
 }
 

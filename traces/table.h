@@ -2,8 +2,9 @@
 //
 //   # key: value          provenance and settings, before the header row
 //   column,column,...     header row
-//   field,field,...       RFC 4180: a field with a comma, quote or line break stands in double
-//   quotes
+//   field,field,...       RFC 4180: a field with a comma, quote or line break stands in double quotes
+//
+// Blank lines and lines that start with # are skipped; lines may end in CR LF; a UTF-8 byte order mark is ignored.
 #pragma once
 
 #include <cstdint>
@@ -36,17 +37,19 @@ class Table {
     // One field, as text or as a number. Throws std::runtime_error naming file, line and column.
     const std::string& text(std::size_t row, std::string_view column_name) const;
     std::int64_t integer(std::size_t row, std::string_view column_name) const;
+    std::uint64_t natural(std::size_t row, std::string_view column_name) const;
     double real(std::size_t row, std::string_view column_name) const;
 
     // "file.csv:12", for messages about a row.
     std::string where(std::size_t row) const;
 };
 
-// Throws std::runtime_error with file and line: unreadable, no header, wrong number of fields, an
-// open quote.
+// Throws std::runtime_error with file and line: unreadable, not text, no header, a column twice, wrong number of
+// fields, a quote that is open or inside a field.
 Table read_table(const std::filesystem::path& path);
 Table parse_table(std::string_view text, const std::string& path);
 
+// Throws std::runtime_error where the text would not read back: a line break in the metadata, a row of another length.
 std::string format_table(const Table& table);
 void write_table(const std::filesystem::path& path, const Table& table);
 
