@@ -1,0 +1,32 @@
+// The list of kernels, and finding one by name.
+#include "kernels/kernel.h"
+
+#include <array>
+#include <stdexcept>
+
+#include "kernels/kernel_list.h"
+
+namespace mixq::kernels {
+
+std::string_view name(Layout layout) {
+    return layout == Layout::Planar ? "planar" : "interleaved";
+}
+
+std::span<const Kernel* const> all_kernels() {
+    static const std::array kKernels{
+        &naive_kernel(),
+        &simd_int8_kernel(),
+    };
+    return kKernels;
+}
+
+const Kernel& find_kernel(std::string_view name) {
+    std::string known;
+    for (const Kernel* kernel : all_kernels()) {
+        if (kernel->name() == name) return *kernel;
+        known += (known.empty() ? "" : ", ") + std::string(kernel->name());
+    }
+    throw std::invalid_argument("unknown kernel '" + std::string(name) + "'; there are " + known);
+}
+
+}  // namespace mixq::kernels

@@ -1,0 +1,11 @@
+// The kernels there are, each defined in its own source; kernel.cpp lists them.
+#pragma once
+
+#include "kernels/kernel.h"
+
+namespace mixq::kernels {
+
+const Kernel& naive_kernel();
+const Kernel& simd_int8_kernel();
+
+}  // namespace mixq::kernels
