@@ -1,0 +1,63 @@
+// Timing facts a board was measured to have, and the same facts read off our own probes in the
+// simulator.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/image.h"
+#include "sim/simulate.h"
+
+namespace mixq::tools {
+
+// One row of traces/board/<board>/microbenchmarks.csv.
+struct BoardFact {
+    std::string id;
+    std::string quantity;
+    std::string unit;
+    double value = 0;
+    std::string source;
+    std::string probe;  // file under kernels/probes; empty: none
+};
+
+// The fact beside what the simulator says.
+struct Comparison {
+    BoardFact fact;
+    std::optional<double> simulated;  // empty: not modelled
+    std::string why_not;              // reason, where not modelled
+
+    // (simulated - board) / board. Throws std::logic_error where not modelled.
+    double relative_error() const;
+    bool exact() const;
+};
+
+// A public measurement that is not run here.
+struct NotRun {
+    std::string_view id;
+    std::string_view reason;
+};
+
+// Beside kernels/, wherever that is: traces/board/<board>/microbenchmarks.csv. Throws
+// std::invalid_argument for a board without measurements, std::runtime_error for a bad file.
+std::filesystem::path board_facts_path(std::string_view board);
+std::vector<BoardFact> read_board_facts(const std::filesystem::path& path);
+
+// Why the simulator has no answer to this fact; empty if it has one.
+std::optional<std::string> why_not_modelled(const BoardFact& fact);
+
+// All probes in one ELF in `directory`. Throws std::runtime_error if the compiler is missing or
+// fails.
+std::filesystem::path build_probes(std::string_view board, const std::filesystem::path& directory);
+
+// Runs the probes of every fact that is modelled. Throws std::runtime_error for a fact without
+// probe or a probe that does not return.
+std::vector<Comparison> compare_facts(const std::vector<BoardFact>& facts,
+                                      const sim::Image& probes,
+                                      const sim::Board& board);
+
+std::vector<NotRun> cases_not_run();
+
+}  // namespace mixq::tools
