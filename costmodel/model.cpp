@@ -1,2 +1,216 @@
 // Predicts cycles from a fitted model.
 #include "costmodel/model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "kernels/kernel.h"
+
+namespace mixq::costmodel {
+
+struct LatencyModel::Data {
+    ModelContent content;
+    std::vector<const kernels::Kernel*> kernels;  // beside content.kernels
+
+    // A prediction, or why there is none.
+    std::optional<std::string> cannot(std::size_t kernel,
+                                      const traces::Layer& layer,
+                                      traces::Precision precision,
+                                      const std::vector<kernels::WorkTerm>& work) const;
+    Prediction predict(std::size_t kernel,
+                       const traces::Layer& layer,
+                       traces::Precision precision,
+                       const std::vector<kernels::WorkTerm>& work) const;
+};
+
+namespace {
+
+// How far beyond the traced multiply-accumulates a law is still called interpolation.
+constexpr double kTrustedReach = 2;
+
+const char* name_of(traces::LayerKind kind) {
+    switch (kind) {
+        case traces::LayerKind::Conv:
+            return "convolution";
+        case traces::LayerKind::Depthwise:
+            return "depthwise";
+        case traces::LayerKind::FullyConnected:
+            return "fully connected";
+    }
+    return "unknown";
+}
+
+std::string lesson(const std::string& kernel,
+                   const traces::Layer& layer,
+                   traces::Precision precision) {
+    return "; teach it with: mixq-sim trace --kernel " + kernel + " --layer " + to_string(layer) +
+           " --bits " + to_string(precision) + " -o more.csv, and fit more.csv beside the others";
+}
+
+bool same_work(const std::vector<kernels::WorkTerm>& left,
+               const std::vector<kernels::WorkTerm>& right) {
+    return std::equal(left.begin(),
+                      left.end(),
+                      right.begin(),
+                      right.end(),
+                      [](const kernels::WorkTerm& a, const kernels::WorkTerm& b) {
+                          return a.name == b.name && a.amount == b.amount;
+                      });
+}
+
+// Whether the kernel does at `precision` what it does at one it was traced at: a byte kernel does
+// not care how many of its bits are used.
+bool indifferent(const KernelFit& fit,
+                 const traces::Layer& layer,
+                 const std::vector<kernels::WorkTerm>& work) {
+    return std::any_of(fit.precisions.begin(), fit.precisions.end(), [&](auto traced) {
+        return same_work(work, work_of(fit.law.kernel, layer, traced));
+    });
+}
+
+}  // namespace
+
+std::optional<std::string> LatencyModel::Data::cannot(
+    std::size_t kernel,
+    const traces::Layer& layer,
+    traces::Precision precision,
+    const std::vector<kernels::WorkTerm>& work) const {
+    const KernelFit& fit = content.kernels[kernel];
+    const std::string& kernel_name = fit.law.kernel;
+    if (!fit.kinds.contains(layer.kind)) {
+        return kernel_name + " was not traced on any " + name_of(layer.kind) + " layer" +
+               lesson(kernel_name, layer, precision);
+    }
+    for (const kernels::WorkTerm& term : work) {
+        if (term.amount != 0 && std::find(fit.law.terms.begin(), fit.law.terms.end(), term.name) ==
+                                    fit.law.terms.end()) {
+            return kernel_name + " was not traced on any layer with '" + term.name +
+                   "' in its work" + lesson(kernel_name, layer, precision);
+        }
+    }
+    if (!fit.precisions.contains(precision) && !fit.spread_of_bits &&
+        !indifferent(fit, layer, work)) {
+        return kernel_name + " was traced at one bit pair only, not at " + to_string(precision) +
+               lesson(kernel_name, layer, precision);
+    }
+    return std::nullopt;
+}
+
+Prediction LatencyModel::Data::predict(std::size_t kernel,
+                                       const traces::Layer& layer,
+                                       traces::Precision precision,
+                                       const std::vector<kernels::WorkTerm>& work) const {
+    const KernelFit& fit = content.kernels[kernel];
+    const auto form = static_cast<std::size_t>(content.form);
+    Prediction prediction;
+    prediction.kernel = fit.law.kernel;
+    prediction.cycles = content.equation.cycles(features(fit.law.counts(work)));
+    if (content.form == ModelForm::Eq12PerKernel) prediction.cycles *= fit.factor;
+
+    double spread = fit.spread[form];
+    if (fit.spread_of_bits && !fit.precisions.contains(precision)) {
+        spread = std::max(spread, (*fit.spread_of_bits)[form]);
+    }
+    // A new run about a prediction whose errors are known from `shapes` left-out groups. The spread
+    // is about the prediction, not about its mean: a kernel the equation is biased on gets a wide
+    // interval instead of a shifted one.
+    const double n = fit.shapes;
+    const double reach = student_t(fit.shapes - 1) * spread * std::sqrt(1 + 1 / n);
+    prediction.low = prediction.cycles * std::exp(-reach);
+    prediction.high = prediction.cycles * std::exp(reach);
+    const auto macs = static_cast<double>(layer.macs());
+    prediction.extrapolated =
+        macs > kTrustedReach * fit.most_macs || macs < fit.least_macs / kTrustedReach;
+    return prediction;
+}
+
+LatencyModel LatencyModel::from_table(const traces::Table& table) {
+    auto data = std::make_shared<Data>();
+    data->content = parse_model(table);
+    for (const KernelFit& fit : data->content.kernels) {
+        try {
+            data->kernels.push_back(&kernels::find_kernel(fit.law.kernel));
+        } catch (const std::invalid_argument& error) {
+            throw std::runtime_error(table.path + ": " + error.what());
+        }
+    }
+    return LatencyModel(std::move(data));
+}
+
+LatencyModel LatencyModel::read(const std::filesystem::path& path) {
+    return from_table(traces::read_table(path));
+}
+
+LatencyModel LatencyModel::from(const FitResult& fit) {
+    return from_table(model_table(fit));
+}
+
+LatencyModel LatencyModel::with_form(ModelForm form) const {
+    auto data = std::make_shared<Data>(*data_);
+    data->content.form = form;
+    return LatencyModel(std::move(data));
+}
+
+Prediction LatencyModel::predict(const traces::Layer& layer,
+                                 traces::Precision precision,
+                                 const std::optional<std::string>& kernel) const {
+    std::optional<Prediction> best;
+    std::string reasons;
+    bool known = !kernel;
+    for (std::size_t i = 0; i < data_->kernels.size(); ++i) {
+        const std::string& candidate = data_->content.kernels[i].law.kernel;
+        if (kernel && candidate != *kernel) continue;
+        known = true;
+        std::optional<std::string> reason = data_->kernels[i]->refuses(layer, precision);
+        if (reason) {
+            *reason = candidate + ": " + *reason;
+        } else {
+            const std::vector<kernels::WorkTerm> work = work_of(candidate, layer, precision);
+            reason = data_->cannot(i, layer, precision, work);
+            if (!reason) {
+                Prediction prediction = data_->predict(i, layer, precision, work);
+                if (!best || prediction.cycles < best->cycles) best = std::move(prediction);
+            }
+        }
+        if (reason) reasons += (reasons.empty() ? "" : " / ") + *reason;
+    }
+    if (best) return *std::move(best);
+    if (!known) {
+        std::string has;
+        for (const std::string& name : kernels()) has += (has.empty() ? "" : ", ") + name;
+        throw std::runtime_error("the model does not know kernel '" + *kernel +
+                                 "' (it knows: " + has + ")" + lesson(*kernel, layer, precision));
+    }
+    if (reasons.empty()) reasons = "the model knows no kernel at all";
+    throw std::runtime_error("no prediction for " + to_string(layer) + " at " +
+                             to_string(precision) + ": " + reasons);
+}
+
+std::vector<std::string> LatencyModel::kernels() const {
+    std::vector<std::string> names;
+    for (const KernelFit& fit : data_->content.kernels) names.push_back(fit.law.kernel);
+    return names;
+}
+
+ModelForm LatencyModel::form() const {
+    return data_->content.form;
+}
+
+Eq12 LatencyModel::equation() const {
+    return data_->content.equation;
+}
+
+std::uint64_t LatencyModel::clock_hz() const {
+    return data_->content.clock_hz;
+}
+
+std::string LatencyModel::board() const {
+    return data_->content.board;
+}
+
+std::vector<std::string> LatencyModel::warnings() const {
+    return data_->content.warnings;
+}
+
+}  // namespace mixq::costmodel

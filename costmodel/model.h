@@ -2,14 +2,18 @@
 // to cycles, and per kernel the laws that give those counts from the layer alone.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "costmodel/fit.h"
 #include "traces/layer.h"
 #include "traces/precision.h"
+#include "traces/table.h"
 
 namespace mixq::costmodel {
 
@@ -18,6 +22,9 @@ struct Prediction {
     double cycles = 0;
     double low = 0;  // 95 % interval
     double high = 0;
+    // The layer does more than twice or less than half the multiply-accumulates of any this kernel
+    // was traced on: the interval does not know how much worse that is.
+    bool extrapolated = false;
 };
 
 class LatencyModel {
@@ -25,18 +32,52 @@ class LatencyModel {
     // Throws std::runtime_error with file and line.
     static LatencyModel read(const std::filesystem::path& path);
 
+    // The model that a fit's file would hold. Throws std::runtime_error if the fit has no answer.
+    static LatencyModel from(const FitResult& fit);
+
+    // The same model predicting by another form than the one its hold-out preferred.
+    LatencyModel with_form(ModelForm form) const;
+
     // With a kernel named: that one. Without: the fastest of those the model knows that fits.
-    // Throws std::runtime_error if none does (Unknown means stop: no default).
+    // Throws std::runtime_error if none does (Unknown means stop: no default). Safe to call from
+    // several threads.
     Prediction predict(const traces::Layer& layer,
                        traces::Precision precision,
                        const std::optional<std::string>& kernel = std::nullopt) const;
 
     std::vector<std::string> kernels() const;
+    ModelForm form() const;
+    Eq12 equation() const;
+    std::uint64_t clock_hz() const;
+    std::string board() const;
+    // What the fit warned of, for every later reader of its file.
+    std::vector<std::string> warnings() const;
 
   private:
     struct Data;
+
+    explicit LatencyModel(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
+
+    static LatencyModel from_table(const traces::Table& table);
+
     std::shared_ptr<const Data> data_;
-    friend struct ModelAccess;
 };
+
+// The model file: coefficients, measures, warnings and provenance as metadata; kernels as rows of
+// kernel, item, class, term, value. Throws std::runtime_error if the fit has no answer.
+traces::Table model_table(const FitResult& fit);
+void write_model(const std::filesystem::path& path, const FitResult& fit);
+
+// What a table of model_table() says. Throws std::runtime_error with file and line.
+struct ModelContent {
+    ModelForm form = ModelForm::Eq12;
+    Eq12 equation;
+    std::uint64_t clock_hz = 0;
+    std::string board;
+    std::vector<std::string> warnings;
+    std::vector<KernelFit> kernels;
+};
+
+ModelContent parse_model(const traces::Table& table);
 
 }  // namespace mixq::costmodel
