@@ -4,10 +4,14 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kernels/kernel.h"
+#include "kernels/network/memory_plan.h"
 #include "kernels/network/network.h"
 
 namespace mixq::kernels {
@@ -33,12 +37,25 @@ struct Firmware {
     std::uint32_t activation_bytes =
         0;  // the two activation buffers (in-place where a layer allows) and scratch
     std::uint32_t flash_bytes = 0;  // code, weights, constants
+    std::uint32_t code_bytes = 0;   // of flash_bytes
+    MemoryPlan memory;              // offsets in the symbol mixq_arena
     std::string compiler;
     std::string flags;
 };
 
+// The kernel for one layer, and why it is not a faster one.
+struct Choice {
+    std::string kernel;
+    std::string why_not_faster;
+};
+
+// The fastest kernel that fits by the order slbc-deep, simd-int8, naive: what they measured on most
+// layers. Tools that measure pass their own choice.
+Choice choose_by_order(const IntegerLayer& layer);
+
 // Symbols of every firmware this project emits:
-//   mixq_input            the input tensor, in the first kernel's layout (see input_layout)
+//   mixq_input            the input tensor, in the first kernel's layout (see arrange_input); later
+//                         layers overwrite it: write it before every call of mixq_network_run
 //   mixq_output           int32 logits, or the bytes of the last layer, planar
 //   mixq_network_run      void(void): one inference from mixq_input to mixq_output
 //   mixq_layer_<name>     one layer with its pooling
@@ -47,8 +64,12 @@ struct BuildOptions {
     Target target = Target::Stm32f746;
     std::string kernel =
         "best";  // one kernel for all layers, or "best": the fastest that fits each layer
+    std::function<Choice(const IntegerLayer&)> choose;  // for "best"; choose_by_order if empty
     std::vector<std::uint8_t> input;  // built-in input, channel-major; zeros if empty
     int calls = 2;  // main() runs the network this often before it publishes the output and exits
+    // Where objects that are the same in every firmware are kept between builds; empty: in
+    // `directory`.
+    std::filesystem::path shared_objects;
 };
 
 // Throws std::runtime_error: no kernel fits a layer, memory does not fit the board, the compiler is
@@ -58,6 +79,9 @@ Firmware build_firmware(const IntegerNetwork& network, const BuildOptions& optio
 // A channel-major image in the layout the firmware's first kernel reads.
 std::vector<std::uint8_t> arrange_input(const Firmware& firmware,
                                         std::span<const std::uint8_t> image);
+
+// The bytes of mixq_output as main() printed them. Throws std::runtime_error if they are not there.
+std::vector<std::uint8_t> printed_output(std::string_view console);
 
 // One layer with seeded random weights and constants that spread the outputs over their whole
 // range; `weights` chooses their distribution.

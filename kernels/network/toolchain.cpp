@@ -16,14 +16,13 @@ namespace {
 constexpr const char* kCompilerName = "arm-none-eabi-gcc";
 constexpr std::chrono::milliseconds kCompileTimeout{120000};
 
-// The core of every target, hard float as its FPU has it. -ffreestanding: the firmware brings its
-// own memcpy and memset, so nothing but this tree and libgcc is measured, and
-// -fno-tree-loop-distribute-patterns keeps the compiler from calling them for loops we wrote.
+// The core of every target, hard float as its FPU has it. The firmware brings its own memcpy and
+// memset, so nothing but this tree and libgcc is measured; -fno-tree-loop-distribute-patterns keeps
+// the compiler from calling them for loops we wrote.
 constexpr std::array kMachineFlags = {
     "-mcpu=cortex-m7", "-mthumb", "-mfpu=fpv5-sp-d16", "-mfloat-abi=hard"};
 constexpr std::array kCompileFlags = {"-O3",
                                       "-std=gnu11",
-                                      "-ffreestanding",
                                       "-fno-tree-loop-distribute-patterns",
                                       "-ffunction-sections",
                                       "-fdata-sections",
@@ -41,6 +40,7 @@ std::string first_error(const std::string& text) {
         start = end + 1;
         if (line.empty()) continue;
         for (const char* mark : {"error:",
+                                 "Error:",
                                  "undefined reference",
                                  "cannot find",
                                  "overflowed",
@@ -166,6 +166,7 @@ void link(std::span<const std::filesystem::path> objects,
                       "-Wl,--gc-sections",
                       "-Wl,--build-id=none",
                       "-Wl,--no-warn-rwx-segments",
+                      "-L" + std::filesystem::absolute(linker_script).parent_path().string(),
                       "-T",
                       linker_script,
                       "-o",
@@ -187,8 +188,10 @@ std::optional<ProgramRun> run_in_qemu(const std::filesystem::path& elf,
                         "none",
                         "-serial",
                         "none",
+                        "-chardev",  // without one, what the program prints goes to stderr
+                        "stdio,id=console,signal=off",
                         "-semihosting-config",
-                        "enable=on,target=native",
+                        "enable=on,target=native,chardev=console",
                         "-kernel",
                         elf},
                        timeout);

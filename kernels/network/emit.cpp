@@ -1,0 +1,163 @@
+// Writes the sources of a firmware.
+#include "kernels/network/emit.h"
+
+namespace mixq::kernels {
+
+namespace {
+
+std::string number(std::int64_t value) {
+    return std::to_string(value);
+}
+
+// A name may come from a file: it must not end the comment it stands in.
+std::string comment_text(const std::string& text) {
+    std::string safe;
+    for (const char c : text) safe += c >= ' ' && c <= '~' && c != '*' && c != '\\' ? c : '_';
+    return safe;
+}
+
+std::string object_symbol(const std::string& symbol, int alignment) {
+    return "    .balign " + number(alignment) + "\n    .global " + symbol + "\n    .type " +
+           symbol + ", %object\n" + symbol + ":\n";
+}
+
+std::string constant_section(const std::string& symbol, int alignment) {
+    return "    .section .rodata." + symbol + ", \"a\", %progbits\n" +
+           object_symbol(symbol, alignment);
+}
+
+std::string size_of(const std::string& symbol) {
+    return "    .size " + symbol + ", . - " + symbol + "\n\n";
+}
+
+std::string words(const std::string& symbol, std::span<const std::int32_t> values) {
+    std::string text = constant_section(symbol, 8);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        text += i % 8 == 0 ? "    .word " : ", ";
+        text += number(values[i]);
+        if (i % 8 == 7 || i + 1 == values.size()) text += "\n";
+    }
+    return text + size_of(symbol);
+}
+
+std::string included(const std::string& symbol, const std::string& file) {
+    return constant_section(symbol, 8) + "    .incbin \"" + file + "\"\n" + size_of(symbol);
+}
+
+// A symbol inside the arena.
+std::string alias(const std::string& symbol, std::uint32_t offset, std::uint32_t bytes) {
+    return "    .global " + symbol + "\n    .type " + symbol + ", %object\n    .set " + symbol +
+           ", mixq_arena + " + number(offset) + "\n    .size " + symbol + ", " + number(bytes) +
+           "\n";
+}
+
+std::string at(std::uint32_t offset) {
+    return "mixq_arena + " + number(offset);
+}
+
+}  // namespace
+
+Defines kernel_defines(const IntegerLayer& layer, const PackedLayer& packed, Layout output_layout) {
+    const traces::Layer& shape = layer.shape;
+    Defines defines = {
+        {"MIXQ_FUNCTION", "mixq_kernel_" + layer.name},
+        {"MIXQ_WEIGHTS", "mixq_weights_" + layer.name},
+        {"MIXQ_MULTIPLIER", "mixq_multiplier_" + layer.name},
+        {"MIXQ_BIAS", "mixq_bias_" + layer.name},
+        {"MIXQ_IN_CHANNELS", number(shape.in_channels)},
+        {"MIXQ_OUT_CHANNELS", number(shape.out_channels)},
+        {"MIXQ_IN_HEIGHT", number(shape.height)},
+        {"MIXQ_IN_WIDTH", number(shape.width)},
+        {"MIXQ_OUT_HEIGHT", number(shape.out_height())},
+        {"MIXQ_OUT_WIDTH", number(shape.out_width())},
+        {"MIXQ_KERNEL_HEIGHT", number(shape.kernel_height)},
+        {"MIXQ_KERNEL_WIDTH", number(shape.kernel_width)},
+        {"MIXQ_STRIDE", number(shape.stride)},
+        {"MIXQ_PADDING_Y", number(shape.padding_y)},
+        {"MIXQ_PADDING_X", number(shape.padding_x)},
+        {"MIXQ_WEIGHT_BITS", number(layer.precision.weight_bits)},
+        {"MIXQ_ACTIVATION_BITS", number(layer.precision.activation_bits)},
+        {"MIXQ_OUTPUT_BITS", number(layer.output_bits)},
+        {"MIXQ_SHIFT", number(layer.shift)},
+        {"MIXQ_OUTPUT_INTERLEAVED", output_layout == Layout::Interleaved ? "1" : "0"},
+        {"MIXQ_DEPTHWISE", shape.kind == traces::LayerKind::Depthwise ? "1" : "0"}};
+    defines.insert(defines.end(), packed.defines.begin(), packed.defines.end());
+    return defines;
+}
+
+Defines pool_defines(const IntegerLayer& layer, Layout output_layout) {
+    return {{"MIXQ_FUNCTION", "mixq_pool_" + layer.name},
+            {"MIXQ_OUT_CHANNELS", number(layer.shape.out_channels)},
+            {"MIXQ_OUT_HEIGHT", number(layer.shape.out_height())},
+            {"MIXQ_OUT_WIDTH", number(layer.shape.out_width())},
+            {"MIXQ_OUTPUT_INTERLEAVED", output_layout == Layout::Interleaved ? "1" : "0"}};
+}
+
+std::uint32_t output_bytes(const IntegerLayer& last) {
+    const std::int64_t elements =
+        std::int64_t{last.shape.out_channels} * last.output_height() * last.output_width();
+    return static_cast<std::uint32_t>(last.output_bits == 0 ? elements * 4 : elements);
+}
+
+std::string network_source(const std::string& network,
+                           std::span<const EmittedLayer> layers,
+                           const MemoryPlan& memory,
+                           int calls) {
+    std::string text = "// The network '" + comment_text(network) +
+                       "': its layers in order, each from and to its place in the arena.\n"
+                       "// Written by mixq-sim.\n"
+                       "#include <stdint.h>\n\n"
+                       "extern uint8_t mixq_arena[" +
+                       number(memory.arena_bytes) + "];\n\n";
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+        const IntegerLayer& layer = *layers[i].layer;
+        const LayerPlace& place = memory.layers[i];
+        const bool pools = layer.pool == Pool::Max2x2;
+        text += "void mixq_kernel_" + layer.name +
+                "(const uint8_t *input, void *output, void *scratch);\n";
+        if (pools) {
+            text += "void mixq_pool_" + layer.name + "(const uint8_t *input, uint8_t *output);\n";
+        }
+        text += "\n// " + to_string(layer.shape) + " " + to_string(layer.precision) +
+                (pools ? " max2x2" : "") + ", kernel " + layers[i].packed->kernel + "\n" +
+                "__attribute__((noinline)) void mixq_layer_" + layer.name + "(void) {\n" +
+                "    mixq_kernel_" + layer.name + "(" + at(place.input) + ", " + at(place.output) +
+                ", " + at(place.scratch) + ");\n";
+        if (pools) {
+            text += "    mixq_pool_" + layer.name + "(" + at(place.output) + ", " +
+                    at(place.output) + ");\n";
+        }
+        text += "}\n\n";
+    }
+    text += "__attribute__((noinline)) void mixq_network_run(void) {\n";
+    for (const EmittedLayer& entry : layers)
+        text += "    mixq_layer_" + entry.layer->name + "();\n";
+    text += "}\n\nconst uint32_t mixq_input_bytes = " +
+            number(layers.front().layer->shape.input_elements()) +
+            ";\nconst uint32_t mixq_output_bytes = " + number(output_bytes(*layers.back().layer)) +
+            ";\nconst uint32_t mixq_calls = " + number(calls) + ";\n";
+    return text;
+}
+
+std::string constants_source(const std::string& network,
+                             std::span<const EmittedLayer> layers,
+                             const MemoryPlan& memory) {
+    std::string text = "// Constants and activations of the network '" + comment_text(network) +
+                       "'. Written by mixq-sim.\n    .syntax unified\n\n";
+    for (const EmittedLayer& entry : layers) {
+        const std::string& name = entry.layer->name;
+        text += included("mixq_weights_" + name, name + ".weights");
+        text += words("mixq_multiplier_" + name, entry.packed->multiplier);
+        text += words("mixq_bias_" + name, entry.packed->bias);
+    }
+    text += included("mixq_input_image", "input.bin");
+    text += "    .section .activations, \"aw\", %nobits\n" + object_symbol("mixq_arena", 8) +
+            "    .space " + number(memory.arena_bytes) + "\n" + size_of("mixq_arena");
+    text += alias("mixq_input",
+                  memory.layers.front().input,
+                  static_cast<std::uint32_t>(layers.front().layer->shape.input_elements()));
+    text += alias("mixq_output", memory.layers.back().output, output_bytes(*layers.back().layer));
+    return text;
+}
+
+}  // namespace mixq::kernels

@@ -1,0 +1,46 @@
+// The sources of one firmware: the chain of calls, the constants, and the macros its kernels are
+// compiled with.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernels/kernel.h"
+#include "kernels/network/memory_plan.h"
+#include "kernels/network/network.h"
+
+namespace mixq::kernels {
+
+using Defines = std::vector<std::pair<std::string, std::string>>;
+
+// The macros of kernels/device/layer.h for one layer.
+Defines kernel_defines(const IntegerLayer& layer, const PackedLayer& packed, Layout output_layout);
+// The macros of kernels/device/pool.c.
+Defines pool_defines(const IntegerLayer& layer, Layout output_layout);
+
+// One layer as the emitter sees it.
+struct EmittedLayer {
+    const IntegerLayer* layer = nullptr;
+    const PackedLayer* packed = nullptr;
+};
+
+// C source: mixq_layer_<name> for every layer, mixq_network_run, and the sizes main() needs.
+std::string network_source(const std::string& network,
+                           std::span<const EmittedLayer> layers,
+                           const MemoryPlan& memory,
+                           int calls);
+
+// Assembly source: weights and input by .incbin, multipliers and biases as words, and the arena.
+// The files it includes are <layer>.weights and input.bin.
+std::string constants_source(const std::string& network,
+                             std::span<const EmittedLayer> layers,
+                             const MemoryPlan& memory);
+
+// Bytes of the last tensor.
+std::uint32_t output_bytes(const IntegerLayer& last);
+
+}  // namespace mixq::kernels

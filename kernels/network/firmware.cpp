@@ -1,0 +1,290 @@
+// Builds firmware: choose, pack, plan, emit, compile, link.
+#include "kernels/network/firmware.h"
+
+#include <algorithm>
+#include <charconv>
+#include <mutex>
+#include <stdexcept>
+
+#include "kernels/network/emit.h"
+#include "kernels/network/toolchain.h"
+#include "traces/file.h"
+
+namespace mixq::kernels {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kSharedSources[] = {"start.c", "main.c", "semihosting.c", "memory.c"};
+
+const char* linker_script_name(Target target) {
+    return target == Target::Stm32f746 ? "stm32f746.ld" : "mps2_an500.ld";
+}
+
+FirmwareLayer choose_and_pack(const IntegerLayer& layer, const BuildOptions& options) {
+    Choice choice{options.kernel, ""};
+    if (options.kernel == "best") {
+        choice = options.choose ? options.choose(layer) : choose_by_order(layer);
+    }
+    const Kernel& kernel = find_kernel(choice.kernel);
+    if (const auto why = kernel.refuses(layer.shape, layer.precision)) {
+        throw std::runtime_error("layer '" + layer.name + "' (" + to_string(layer.shape) + " " +
+                                 to_string(layer.precision) + "): kernel " + choice.kernel +
+                                 " cannot run it: " + *why);
+    }
+    FirmwareLayer result{layer, kernel.pack(layer), choice.why_not_faster, 0, 0};
+    result.weight_bytes = static_cast<std::uint32_t>(result.packed.weights.size());
+    return result;
+}
+
+// What layer i writes: the layout its reader's kernel wants. A fully connected layer flattens
+// [channel][row][column], and so does whoever reads the output of the last layer.
+Layout output_layout(std::span<const FirmwareLayer> layers, std::size_t i) {
+    if (i + 1 == layers.size()) return Layout::Planar;
+    const FirmwareLayer& reader = layers[i + 1];
+    if (reader.layer.shape.kind == traces::LayerKind::FullyConnected) return Layout::Planar;
+    return find_kernel(reader.packed.kernel).input_layout();
+}
+
+MemoryPlan plan(std::span<const FirmwareLayer> layers) {
+    std::vector<LayerMemory> needs;
+    for (const FirmwareLayer& entry : layers) {
+        const IntegerLayer& layer = entry.layer;
+        const std::int64_t element_bytes = layer.output_bits == 0 ? 4 : 1;
+        needs.push_back({static_cast<std::uint32_t>(layer.shape.input_elements()),
+                         static_cast<std::uint32_t>(layer.shape.output_elements() * element_bytes),
+                         entry.packed.scratch_bytes});
+    }
+    return plan_memory(needs);
+}
+
+// LENGTH of a memory in a linker script: the one place that says how large a target's memory is.
+std::uint64_t memory_length(const std::string& script, const std::string& memory) {
+    const std::size_t line = script.find(memory + " (");
+    const std::size_t length = script.find("LENGTH = ", line);
+    std::uint64_t kilobytes = 0;
+    if (line != std::string::npos && length != std::string::npos) {
+        const char* first = script.data() + length + 9;
+        const auto [end, error] = std::from_chars(first, script.data() + script.size(), kilobytes);
+        if (error == std::errc{} && *end == 'K') return kilobytes * 1024;
+    }
+    throw std::runtime_error("the linker script gives no 'LENGTH = <n>K' for memory " + memory);
+}
+
+void check_fit(const IntegerNetwork& network,
+               const MemoryPlan& memory,
+               std::span<const FirmwareLayer> layers,
+               const std::string& script,
+               const char* script_name) {
+    constexpr std::uint64_t kStack = 4096;  // kernels/device/sections.ld
+    std::uint64_t weights = 0;
+    for (const FirmwareLayer& entry : layers) weights += entry.weight_bytes;
+    const auto refuse = [&](const char* what, std::uint64_t needed, std::uint64_t there) {
+        throw std::runtime_error("network '" + network.name + "' does not fit " + script_name +
+                                 ": " + what + " need " + std::to_string(needed) + " bytes of " +
+                                 std::to_string(there));
+    };
+    const std::uint64_t ram = memory_length(script, "RAM") - kStack;
+    const std::uint64_t flash = memory_length(script, "FLASH");
+    if (memory.arena_bytes > ram) refuse("activations and scratch", memory.arena_bytes, ram);
+    if (weights > flash) refuse("weights", weights, flash);
+}
+
+// Objects that no network changes, compiled once per folder.
+std::vector<fs::path> shared_objects(const fs::path& folder, std::vector<CompileJob>& jobs) {
+    std::vector<fs::path> objects;
+    for (const char* name : kSharedSources) {
+        const fs::path source = device_directory() / "device" / name;
+        const fs::path object = folder / (source.stem().string() + ".o");
+        if (!fs::exists(object)) jobs.push_back({source, object, {}, {}, {}});
+        objects.push_back(object);
+    }
+    return objects;
+}
+
+std::vector<std::uint8_t> checked_input(const IntegerNetwork& network,
+                                        const BuildOptions& options) {
+    const auto elements = static_cast<std::size_t>(network.input().input_elements());
+    std::vector<std::uint8_t> input = options.input;
+    if (input.empty()) input.resize(elements);
+    if (input.size() != elements) {
+        throw std::runtime_error("network '" + network.name + "': the built-in input has " +
+                                 std::to_string(input.size()) +
+                                 " elements, its first layer takes " + std::to_string(elements));
+    }
+    const int bits = network.layers.front().precision.activation_bits;
+    if (std::any_of(input.begin(), input.end(), [&](std::uint8_t x) { return x >> bits != 0; })) {
+        throw std::runtime_error("network '" + network.name +
+                                 "': an element of the built-in input does not fit " +
+                                 std::to_string(bits) + " bits");
+    }
+    return input;
+}
+
+void emit(const Firmware& firmware,
+          const BuildOptions& options,
+          std::span<const std::uint8_t> input,
+          const std::string& script) {
+    std::vector<EmittedLayer> layers;
+    for (const FirmwareLayer& entry : firmware.layers) {
+        layers.push_back({&entry.layer, &entry.packed});
+        traces::write_file(options.directory / (entry.layer.name + ".weights"),
+                           std::span<const std::uint8_t>(entry.packed.weights));
+    }
+    traces::write_file(options.directory / "network.c",
+                       network_source(firmware.network, layers, firmware.memory, options.calls));
+    traces::write_file(options.directory / "constants.S",
+                       constants_source(firmware.network, layers, firmware.memory));
+    traces::write_file(options.directory / "input.bin", arrange_input(firmware, input));
+    traces::write_file(options.directory / "link.ld", script);
+    traces::write_file(options.directory / "sections.ld",
+                       traces::read_text(device_directory() / "device" / "sections.ld"));
+}
+
+// The objects of the layers and of the emitted sources.
+std::vector<fs::path> network_jobs(const Firmware& firmware,
+                                   const fs::path& folder,
+                                   std::vector<CompileJob>& jobs) {
+    const std::size_t before = jobs.size();
+    // A watched function must return where it was called, not where its caller was.
+    jobs.push_back(
+        {folder / "network.c", folder / "network.o", {}, {}, {"-fno-optimize-sibling-calls"}});
+    jobs.push_back({folder / "constants.S", folder / "constants.o", {}, {folder}, {}});
+    for (std::size_t i = 0; i < firmware.layers.size(); ++i) {
+        const FirmwareLayer& entry = firmware.layers[i];
+        const Layout layout = output_layout(firmware.layers, i);
+        jobs.push_back({device_directory() / entry.packed.source,
+                        folder / ("kernel_" + entry.layer.name + ".o"),
+                        kernel_defines(entry.layer, entry.packed, layout),
+                        {},
+                        {}});
+        if (entry.layer.pool == Pool::Max2x2) {
+            jobs.push_back({device_directory() / "device" / "pool.c",
+                            folder / ("pool_" + entry.layer.name + ".o"),
+                            pool_defines(entry.layer, layout),
+                            {},
+                            {}});
+        }
+    }
+    std::vector<fs::path> objects;
+    for (std::size_t i = before; i < jobs.size(); ++i) objects.push_back(jobs[i].object);
+    return objects;
+}
+
+void compile_all(const Firmware& firmware,
+                 const BuildOptions& options,
+                 std::vector<fs::path>& objects) {
+    const bool shared = !options.shared_objects.empty();
+    std::vector<CompileJob> jobs;
+    {
+        // Several builds at once may share these.
+        static std::mutex mutex;
+        const std::lock_guard lock(mutex);
+        if (shared) fs::create_directories(options.shared_objects);
+        objects = shared_objects(shared ? options.shared_objects : options.directory, jobs);
+        if (shared) {
+            compile(jobs);
+            jobs.clear();
+        }
+    }
+    const std::vector<fs::path> own = network_jobs(firmware, options.directory, jobs);
+    compile(jobs);
+    objects.insert(objects.end(), own.begin(), own.end());
+}
+
+void measure_sizes(Firmware& firmware, const fs::path& folder) {
+    for (FirmwareLayer& entry : firmware.layers) {
+        const std::string& name = entry.layer.name;
+        entry.code_bytes =
+            static_cast<std::uint32_t>(object_size(folder / ("kernel_" + name + ".o")).code);
+        if (entry.layer.pool == Pool::Max2x2) {
+            entry.code_bytes +=
+                static_cast<std::uint32_t>(object_size(folder / ("pool_" + name + ".o")).code);
+        }
+    }
+    for (const Section& section : read_sections(firmware.elf)) {
+        if (section.has_content) firmware.flash_bytes += section.bytes;
+        if (section.executable) firmware.code_bytes += section.bytes;
+        if (section.writable && section.name != ".stack") firmware.ram_bytes += section.bytes;
+    }
+    firmware.activation_bytes = firmware.memory.arena_bytes;
+}
+
+}  // namespace
+
+Firmware build_firmware(const IntegerNetwork& network, const BuildOptions& options) {
+    check(network);
+    const std::vector<std::uint8_t> input = checked_input(network, options);
+    Firmware firmware;
+    firmware.network = network.name;
+    firmware.compiler = find_compiler().version;
+    firmware.flags = compiler_flags();
+    for (const IntegerLayer& layer : network.layers) {
+        firmware.layers.push_back(choose_and_pack(layer, options));
+    }
+    firmware.memory = plan(firmware.layers);
+    const char* script_name = linker_script_name(options.target);
+    const std::string script = traces::read_text(device_directory() / "device" / script_name);
+    check_fit(network, firmware.memory, firmware.layers, script, script_name);
+
+    std::error_code error;
+    fs::create_directories(options.directory, error);
+    if (error) {
+        throw std::runtime_error("cannot make the folder '" + options.directory.string() +
+                                 "': " + error.message());
+    }
+    emit(firmware, options, input, script);
+    std::vector<fs::path> objects;
+    compile_all(firmware, options, objects);
+    firmware.elf = options.directory / "network.elf";
+    link(objects, options.directory / "link.ld", firmware.elf);
+    measure_sizes(firmware, options.directory);
+    return firmware;
+}
+
+std::vector<std::uint8_t> arrange_input(const Firmware& firmware,
+                                        std::span<const std::uint8_t> image) {
+    const FirmwareLayer& first = firmware.layers.front();
+    const traces::Layer& shape = first.layer.shape;
+    if (static_cast<std::int64_t>(image.size()) != shape.input_elements()) {
+        throw std::runtime_error("network '" + firmware.network + "' takes " +
+                                 std::to_string(shape.input_elements()) +
+                                 " elements, the image has " + std::to_string(image.size()));
+    }
+    std::vector<std::uint8_t> arranged(image.begin(), image.end());
+    if (find_kernel(first.packed.kernel).input_layout() == Layout::Planar) return arranged;
+    const auto channels = static_cast<std::size_t>(shape.in_channels);
+    const std::size_t pixels = image.size() / channels;
+    for (std::size_t c = 0; c < channels; ++c) {
+        for (std::size_t p = 0; p < pixels; ++p) arranged[p * channels + c] = image[c * pixels + p];
+    }
+    return arranged;
+}
+
+std::vector<std::uint8_t> printed_output(std::string_view console) {
+    constexpr std::string_view kMark = "mixq_output\n";
+    const std::size_t start = console.find(kMark);
+    if (start == std::string_view::npos) {
+        throw std::runtime_error("the firmware printed no output: '" +
+                                 std::string(console.substr(0, 80)) + "'");
+    }
+    std::vector<std::uint8_t> bytes;
+    std::string digits;
+    for (const char c : console.substr(start + kMark.size())) {
+        if (c == '\n' || c == '\r') continue;
+        digits += c;
+        if (digits.size() < 2) continue;
+        unsigned value = 0;
+        const auto [end, error] = std::from_chars(digits.data(), digits.data() + 2, value, 16);
+        if (error != std::errc{} || end != digits.data() + 2) {
+            throw std::runtime_error("the firmware's output is not hexadecimal at byte " +
+                                     std::to_string(bytes.size()));
+        }
+        bytes.push_back(static_cast<std::uint8_t>(value));
+        digits.clear();
+    }
+    return bytes;
+}
+
+}  // namespace mixq::kernels
