@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "traces/counts.h"
@@ -44,8 +45,8 @@ enum class BranchKind : std::uint8_t {
     None,
     Direct,    // B, B<cond>, CBZ, CBNZ
     Call,      // BL, BLX register
-    Return,    // BX LR, POP or LDM or LDR into PC
-    Indirect,  // BX other, TBB, TBH, MOV PC, ADD PC
+    Return,    // BX LR, MOV PC LR; POP, LDM, or LDR from the stack, into PC
+    Indirect,  // BX other, TBB, TBH, MOV PC, ADD PC, other LDR into PC
 };
 
 struct Instruction {
@@ -55,20 +56,26 @@ struct Instruction {
     std::string text;       // as disassembled
     traces::InstrClass instr_class = traces::InstrClass::Sisd;
 
+    // pc is in neither list: its value is always known, and what writes it has a branch kind.
     std::vector<Read> reads;
     std::vector<Register> writes;  // results, without the base update
     std::vector<Register>
         base_update;  // base register of pre/post-indexed and multiple transfers; 0 or 1 entry
-    bool reads_flags = false;
+    // N, Z, C, V and GE, of APSR or FPSCR. Not Q, nor the cumulative bits of FPSCR.
+    bool reads_flags = false;  // all conditional ones do, but for CBZ and CBNZ
     bool writes_flags = false;
-    bool conditional = false;       // inside an IT block, or a conditional branch
-    bool shifted_operand = false;   // has an inline-shifted register operand
+    // Inside an IT block (then it reads what it writes), or a conditional branch.
+    bool conditional = false;
+    // Has an inline-shifted register operand, in data processing: not a scaled address index, nor
+    // the shift or rotation that bit-field, pack, extend and saturate instructions have anyway.
+    bool shifted_operand = false;
     bool shifted_constant = false;  // has a rotated 8-bit constant (not a replicated pattern)
 
     Memory memory = Memory::None;
     std::uint8_t access_bytes = 0;  // per register or element
     std::uint8_t access_count = 0;  // registers transferred
-    bool multiple = false;  // LDM, STM, PUSH, POP, LDRD, STRD, VLDM, VSTM of more than one word
+    bool multiple = false;  // transfers more than one word: LDM, STM, PUSH, POP, LDRD, STRD, VLDM,
+                            // VSTM, and VLDR, VSTR of a double
 
     BranchKind branch = BranchKind::None;
     std::uint32_t target = 0;  // of direct branches and calls
@@ -95,5 +102,8 @@ class Decoder {
 
 // How many instructions an IT instruction covers (1..4).
 int it_block_length(std::uint16_t it_encoding);
+
+// Every mnemonic a decoded instruction can have, sorted.
+std::vector<std::string_view> known_mnemonics();
 
 }  // namespace mixq::sim
