@@ -1,12 +1,356 @@
-// The verb predict.
+// The verb predict: cycles and memory of a layer or of a plan, from a model and without running it.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
 #include <CLI/CLI.hpp>
 
+#include "costmodel/model.h"
+#include "kernels/kernel.h"
+#include "kernels/network/firmware.h"
+#include "kernels/network/memory_plan.h"
 #include "tools/commands.h"
+#include "tools/console.h"
 
 namespace mixq::tools {
 
+namespace {
+
+using costmodel::LatencyModel;
+using costmodel::Prediction;
+using kernels::IntegerLayer;
+using kernels::IntegerNetwork;
+
+struct PredictOptions {
+    std::string plan;
+    std::string layer;
+    std::string bits;
+    std::string model;
+    std::string form;
+    std::string json;
+    std::optional<std::string> kernel;
+};
+
+// One layer with the kernel that will run it.
+struct LayerCost {
+    const IntegerLayer* layer = nullptr;
+    Prediction prediction;
+    kernels::LayerMemory memory;
+    std::uint64_t flash_bytes = 0;  // packed weights and the constants beside them; no code
+};
+
+// The fastest kernel by prediction whose packing takes the actual weights.
+LayerCost cost_of(const LatencyModel& model,
+                  const IntegerLayer& layer,
+                  const std::optional<std::string>& wanted) {
+    std::vector<Prediction> candidates;
+    if (wanted) {
+        candidates.push_back(model.predict(layer.shape, layer.precision, wanted));
+    } else {
+        // Throws where no kernel fits, saying why of each.
+        candidates.push_back(model.predict(layer.shape, layer.precision));
+        for (const std::string& kernel : model.kernels()) {
+            if (kernel == candidates.front().kernel) continue;
+            if (kernels::find_kernel(kernel).refuses(layer.shape, layer.precision)) continue;
+            try {
+                candidates.push_back(model.predict(layer.shape, layer.precision, kernel));
+            } catch (const std::runtime_error&) {
+                continue;  // not known to the model at this layer: no candidate
+            }
+        }
+        std::sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
+            return a.cycles < b.cycles;
+        });
+    }
+    std::string reasons;
+    for (const Prediction& prediction : candidates) {
+        try {
+            const kernels::PackedLayer packed = kernels::find_kernel(prediction.kernel).pack(layer);
+            LayerCost cost;
+            cost.layer = &layer;
+            cost.prediction = prediction;
+            cost.flash_bytes =
+                packed.weights.size() +
+                sizeof(std::int32_t) * (packed.multiplier.size() + packed.bias.size());
+            const std::int64_t value_bytes = layer.output_bits == 0 ? sizeof(std::int32_t) : 1;
+            cost.memory = {static_cast<std::uint32_t>(layer.shape.input_elements()),
+                           static_cast<std::uint32_t>(layer.shape.output_elements() * value_bytes),
+                           packed.scratch_bytes};
+            return cost;
+        } catch (const std::runtime_error& error) {
+            reasons += (reasons.empty() ? "" : " / ") + std::string(error.what());
+        }
+    }
+    throw std::runtime_error("no kernel of the model packs " + layer.name + ": " + reasons);
+}
+
+struct NetworkCost {
+    std::vector<LayerCost> layers;
+    double cycles = 0;
+    // The sums of the layers' bounds: errors of one model do not cancel between layers.
+    double low = 0;
+    double high = 0;
+    std::uint64_t ram_bytes = 0;
+    std::uint64_t flash_bytes = 0;
+};
+
+NetworkCost cost_of(const LatencyModel& model,
+                    const IntegerNetwork& network,
+                    const std::optional<std::string>& kernel) {
+    NetworkCost total;
+    std::vector<kernels::LayerMemory> memory;
+    for (const IntegerLayer& layer : network.layers) {
+        LayerCost cost = cost_of(model, layer, kernel);
+        total.cycles += cost.prediction.cycles;
+        total.low += cost.prediction.low;
+        total.high += cost.prediction.high;
+        total.flash_bytes += cost.flash_bytes;
+        memory.push_back(cost.memory);
+        total.layers.push_back(std::move(cost));
+    }
+    total.ram_bytes = kernels::plan_memory(memory).arena_bytes;
+    return total;
+}
+
+double milliseconds(const LatencyModel& model, double cycles) {
+    return 1e3 * cycles / static_cast<double>(model.clock_hz());
+}
+
+std::string whole(double value) {
+    return grouped(std::llround(value));
+}
+
+std::string interval(double low, double high) {
+    return whole(low) + " .. " + whole(high);
+}
+
+std::string bytes(std::uint64_t count) {
+    return grouped(static_cast<std::int64_t>(count));
+}
+
+void warn(const LatencyModel& model) {
+    if (const std::size_t count = model.warnings().size(); count > 0 && !quiet()) {
+        std::fprintf(stderr,
+                     "mixq-sim: warning: the model was fitted with %zu warning%s, the first: %s\n",
+                     count,
+                     count == 1 ? "" : "s",
+                     model.warnings().front().c_str());
+    }
+}
+
+void warn_if_extrapolated(const LayerCost& cost) {
+    if (!cost.prediction.extrapolated) return;
+    std::fprintf(stderr,
+                 "mixq-sim: warning: %s is more than twice larger or smaller than any layer %s was "
+                 "traced on: trust its interval less\n",
+                 to_string(cost.layer->shape).c_str(),
+                 cost.prediction.kernel.c_str());
+}
+
+std::string conditions(const LatencyModel& model) {
+    return model.board() + " at " + fixed(static_cast<double>(model.clock_hz()) / 1e6, 0) +
+           " MHz, model " + std::string(name(model.form()));
+}
+
+nlohmann::json layer_json(const LatencyModel& model, const LayerCost& cost) {
+    const Prediction& prediction = cost.prediction;
+    const kernels::MemoryPlan plan = kernels::plan_memory({&cost.memory, 1});
+    return {{"layer", to_string(cost.layer->shape)},
+            {"bits", to_string(cost.layer->precision)},
+            {"kernel", prediction.kernel},
+            {"cycles", prediction.cycles},
+            {"interval", {prediction.low, prediction.high}},
+            {"ms", milliseconds(model, prediction.cycles)},
+            {"extrapolated", prediction.extrapolated},
+            {"ram_bytes", plan.arena_bytes},
+            {"flash_bytes", cost.flash_bytes}};
+}
+
+void add_conditions(const LatencyModel& model, nlohmann::json& json) {
+    json["model_form"] = name(model.form());
+    json["board"] = model.board();
+    json["clock_hz"] = model.clock_hz();
+    json["model_warnings"] = model.warnings();
+}
+
+std::vector<std::string> layer_row(const LatencyModel& model, const LayerCost& cost) {
+    const Prediction& prediction = cost.prediction;
+    return {cost.layer->name,
+            to_string(cost.layer->shape),
+            to_string(cost.layer->precision),
+            prediction.kernel,
+            whole(prediction.cycles),
+            interval(prediction.low, prediction.high),
+            fixed(milliseconds(model, prediction.cycles), 3),
+            bytes(kernels::plan_memory({&cost.memory, 1}).arena_bytes),
+            bytes(cost.flash_bytes)};
+}
+
+const std::vector<std::string> kHeader = {
+    "name", "layer", "bits", "kernel", "cycles", "95 % interval", "ms", "RAM bytes", "flash bytes"};
+
+void predict_layer(const LatencyModel& model,
+                   const traces::Layer& layer,
+                   traces::Precision precision,
+                   const PredictOptions& options) {
+    // Its sizes are those of a layer with random weights; its seed changes none of them.
+    const IntegerNetwork network =
+        kernels::random_layer(layer, precision, kernels::WeightKind::Uniform, 1);
+    const LayerCost cost = cost_of(model, network.layers.front(), options.kernel);
+    warn_if_extrapolated(cost);
+    if (options.json != "-") {
+        std::fputs(format_columns(kHeader, {layer_row(model, cost)}).c_str(), stdout);
+        std::printf("%s; flash is packed weights and constants, without code\n",
+                    conditions(model).c_str());
+    }
+    nlohmann::json json = layer_json(model, cost);
+    add_conditions(model, json);
+    write_json(options.json, json);
+}
+
+// All 49 pairs: cycles and the kernel of each.
+void predict_pairs(const LatencyModel& model,
+                   const traces::Layer& layer,
+                   const PredictOptions& options) {
+    std::vector<std::string> header{"weights \\ activations"};
+    for (int bits = traces::kMinBits; bits <= traces::kMaxBits; ++bits) {
+        header.push_back("a" + std::to_string(bits));
+    }
+    std::vector<std::vector<std::string>> rows;
+    nlohmann::json pairs = nlohmann::json::array();
+    std::vector<std::string> used;
+    std::string missing;
+    for (const traces::Precision precision : traces::all_precisions()) {
+        if (precision.activation_bits == traces::kMinBits) {
+            rows.push_back({"w" + std::to_string(precision.weight_bits)});
+        }
+        nlohmann::json pair{{"bits", to_string(precision)}};
+        try {
+            const Prediction prediction = model.predict(layer, precision, options.kernel);
+            auto found = std::find(used.begin(), used.end(), prediction.kernel);
+            if (found == used.end()) found = used.insert(used.end(), prediction.kernel);
+            const auto mark = static_cast<char>('a' + (found - used.begin()));
+            rows.back().push_back(whole(prediction.cycles) + " " + mark);
+            pair["kernel"] = prediction.kernel;
+            pair["cycles"] = prediction.cycles;
+            pair["interval"] = {prediction.low, prediction.high};
+        } catch (const std::runtime_error& error) {
+            rows.back().push_back("-");
+            pair["cycles"] = nullptr;
+            pair["why"] = error.what();
+            missing = error.what();
+        }
+        pairs.push_back(std::move(pair));
+    }
+    if (used.empty()) throw std::runtime_error(missing);
+    if (options.json != "-") {
+        std::printf("cycles of %s, %s\n\n", to_string(layer).c_str(), conditions(model).c_str());
+        std::fputs(format_columns(header, rows).c_str(), stdout);
+        for (std::size_t i = 0; i < used.size(); ++i) {
+            std::printf(
+                "%s%c %s", i == 0 ? "\n" : "   ", static_cast<char>('a' + i), used[i].c_str());
+        }
+        std::puts("");
+        if (!missing.empty()) std::printf("-  %s\n", missing.c_str());
+    }
+    nlohmann::json json{{"layer", to_string(layer)}, {"pairs", pairs}};
+    add_conditions(model, json);
+    write_json(options.json, json);
+}
+
+void predict_plan(const LatencyModel& model, const PredictOptions& options) {
+    const IntegerNetwork network = kernels::read_plan(options.plan);
+    const NetworkCost cost = cost_of(model, network, options.kernel);
+    for (const LayerCost& layer : cost.layers) warn_if_extrapolated(layer);
+    if (options.json != "-") {
+        std::vector<std::vector<std::string>> rows;
+        for (const LayerCost& layer : cost.layers) rows.push_back(layer_row(model, layer));
+        rows.push_back({"total",
+                        "",
+                        "",
+                        "",
+                        whole(cost.cycles),
+                        interval(cost.low, cost.high),
+                        fixed(milliseconds(model, cost.cycles), 3),
+                        bytes(cost.ram_bytes),
+                        bytes(cost.flash_bytes)});
+        std::fputs(format_columns(kHeader, rows).c_str(), stdout);
+        std::printf(
+            "%s; without pooling and start-up; flash is packed weights and constants, "
+            "without code\n",
+            conditions(model).c_str());
+    }
+    nlohmann::json json{{"network", network.name},
+                        {"cycles", cost.cycles},
+                        {"interval", {cost.low, cost.high}},
+                        {"ms", milliseconds(model, cost.cycles)},
+                        {"ram_bytes", cost.ram_bytes},
+                        {"flash_bytes", cost.flash_bytes}};
+    for (const LayerCost& layer : cost.layers) {
+        nlohmann::json one = layer_json(model, layer);
+        one["name"] = layer.layer->name;
+        json["layers"].push_back(std::move(one));
+    }
+    add_conditions(model, json);
+    write_json(options.json, json);
+}
+
+void run(const PredictOptions& options) {
+    if (options.plan.empty() == options.layer.empty()) {
+        throw std::invalid_argument(
+            "predict takes either a PLAN or --layer; see mixq-sim predict --help");
+    }
+    if (!options.plan.empty() && !options.bits.empty()) {
+        throw std::invalid_argument("--bits goes with --layer: a plan has its own");
+    }
+    std::optional<traces::Layer> layer;
+    std::optional<traces::Precision> precision;
+    if (!options.layer.empty()) layer = traces::parse_layer(options.layer);
+    if (!options.bits.empty()) precision = traces::parse_precision(options.bits);
+    if (options.kernel) kernels::find_kernel(*options.kernel);
+    LatencyModel model = LatencyModel::read(options.model);
+    if (!options.form.empty()) model = model.with_form(costmodel::find_form(options.form));
+    warn(model);
+    if (!layer) {
+        predict_plan(model, options);
+    } else if (precision) {
+        predict_layer(model, *layer, *precision, options);
+    } else {
+        predict_pairs(model, *layer, options);
+    }
+}
+
+}  // namespace
+
 void add_predict(CLI::App& app) {
-    app.add_subcommand("predict");
+    CLI::App* verb =
+        app.add_subcommand("predict", "Cycles, RAM and flash of a layer or a plan, from a model");
+    auto options = std::make_shared<PredictOptions>();
+    verb->add_option("plan", options->plan, "Plan file of mixq-sim nas");
+    verb->add_option(
+        "--layer", options->layer, "One layer, such as conv3x3:32x32@16x16 or fc:512x64");
+    verb->add_option("--bits", options->bits, "Its bits, such as w4a2; without it, all 49 pairs");
+    verb->add_option("--model", options->model, "Model file of mixq-sim fit")->required();
+    verb->add_option(
+        "--kernel", options->kernel, "Predict for this kernel; without it, the fastest that fits");
+    verb->add_option("--model-form",
+                     options->form,
+                     "eq12 or eq12-per-kernel; without it, the one that predicted left-out shapes "
+                     "better");
+    verb->add_option(
+        "--json", options->json, "Write the figures as JSON to this file (- is stdout)");
+    verb->footer(
+        R"(Cycles come with the interval that holds 95 in 100 layers of shapes the model has not seen. A layer whose kernel
+was not traced on its kind is not guessed: the message names the trace that is missing.
+
+  mixq-sim predict --layer conv3x3:32x32@16x16 --bits w4a4 --model model.csv
+  mixq-sim predict --layer conv3x3:32x32@16x16 --model model.csv               the 49 pairs of bits
+  mixq-sim predict plan.csv --model model.csv --json prediction.json           a network, layer by layer)");
+    verb->callback([options] { run(*options); });
 }
 
 }  // namespace mixq::tools
