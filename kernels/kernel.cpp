@@ -16,6 +16,7 @@ std::span<const Kernel* const> all_kernels() {
     static const std::array kKernels{
         &naive_kernel(),
         &simd_int8_kernel(),
+        &slbc_deep_kernel(),
     };
     return kKernels;
 }

@@ -7,5 +7,6 @@ namespace mixq::kernels {
 
 const Kernel& naive_kernel();
 const Kernel& simd_int8_kernel();
+const Kernel& slbc_deep_kernel();
 
 }  // namespace mixq::kernels

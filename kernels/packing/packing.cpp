@@ -1,0 +1,39 @@
+// Field widths, depths and reaches of packed multiplication.
+#include "kernels/packing/packing.h"
+
+namespace mixq::kernels::packing {
+namespace {
+
+std::int64_t largest_activation(int bits) {
+    return (std::int64_t{1} << bits) - 1;
+}
+
+}  // namespace
+
+std::int64_t field_limit(int field_bits) {
+    return (std::int64_t{1} << field_bits) - 1;
+}
+
+std::int64_t guaranteed_reach(traces::Precision precision, std::int64_t taps) {
+    return largest_activation(precision.activation_bits) * taps << (precision.weight_bits - 1);
+}
+
+bool registers_fit(const FieldShape& shape, traces::Precision precision) {
+    return (shape.taps - 1) * shape.bits + precision.weight_bits <= 31 &&
+           (shape.elements - 1) * shape.bits + precision.activation_bits <= 31 &&
+           shape.fields() * shape.bits <= 64;
+}
+
+std::int64_t guaranteed_depth(int field_bits, traces::Precision precision, std::int64_t taps) {
+    return field_limit(field_bits) / guaranteed_reach(precision, taps);
+}
+
+Reach actual_reach(std::span<const std::int8_t> weights, int activation_bits) {
+    std::int64_t negative = 0;
+    std::int64_t positive = 0;
+    for (const std::int8_t weight : weights) (weight < 0 ? negative : positive) += weight;
+    const std::int64_t top = largest_activation(activation_bits);
+    return {.bias = -negative * top, .most = (positive - negative) * top};
+}
+
+}  // namespace mixq::kernels::packing

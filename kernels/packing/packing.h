@@ -1,0 +1,54 @@
+// The theory of packed multiplication, in one place: how wide a field must be, what a register holds, how deep a packed
+// accumulator may go. Every SLBC packer decides by these functions and no others.
+//
+// Ns activations s (unsigned, a bits) and Nk weights k (signed, w bits) become the polynomials  R1 = sum s_i X^i  and
+// R2 = sum k_j X^j  in X = 2^S; the product's field n is the convolution sum over i + j = n. R2 is one signed integer: a
+// negative field borrows from the one above. An accumulator that starts at B in every field, B at least (2^a - 1) times the
+// sum of the negative weights' magnitudes, keeps every field in 0 .. 2^S - 1, so fields are plain unsigned bit slices. B per
+// field is a constant that comes off again at the end.
+//
+// The most a field can reach is B plus the positive part: (2^a - 1) * L1, L1 the sum of |weight| over all taps added into
+// it. It must not exceed 2^S - 1. With weights unknown, L1 is at most taps * 2^(w - 1): the guaranteed bound.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "traces/precision.h"
+
+namespace mixq::kernels::packing {
+
+// How activations and weights share one 32 x 32 -> 64 bit signed multiply.
+struct FieldShape {
+    int bits = 8;      // S: of one field
+    int elements = 4;  // Ns: activations in R1
+    int taps = 3;      // Nk: weights in R2
+
+    int fields() const { return elements + taps - 1; }
+
+    bool operator==(const FieldShape&) const = default;
+};
+
+// 2^S - 1.
+std::int64_t field_limit(int field_bits);
+
+// The most a field can reach after `taps` products, whatever the weights.
+std::int64_t guaranteed_reach(traces::Precision precision, std::int64_t taps);
+
+// R1 and R2 are read as signed 32-bit integers and the product has 64 bits. For R2, full-range weights need one bit more than
+// their fields: the lower fields' borrow comes on top of a top weight of -2^(w - 1). Hence (Nk - 1) * S + w <= 31.
+bool registers_fit(const FieldShape& shape, traces::Precision precision);
+
+// How many times `taps` products may be added before a field must be emptied, whatever the weights; 0: not even once.
+std::int64_t guaranteed_depth(int field_bits, traces::Precision precision, std::int64_t taps);
+
+// What actual weights that meet in one field can do to it.
+struct Reach {
+    std::int64_t bias = 0;  // B: the least start that keeps the field non-negative
+    std::int64_t most = 0;  // the greatest value from there: (2^a - 1) * L1
+};
+
+// Of all weights of a group: field n sums over all of them in the interior of a row.
+Reach actual_reach(std::span<const std::int8_t> weights, int activation_bits);
+
+}  // namespace mixq::kernels::packing
