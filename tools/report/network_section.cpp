@@ -1,0 +1,105 @@
+// Where the found network spends its cycles.
+#include <algorithm>
+
+#include "tools/console.h"
+#include "tools/report/page.h"
+
+namespace mixq::tools::report {
+
+namespace {
+
+constexpr double kWidth = 720;
+constexpr double kLeft = 128;   // names
+constexpr double kRight = 628;  // room for the figures behind the bars
+constexpr double kTop = 34;
+constexpr double kRow = 26;
+constexpr double kBar = 17;
+
+double share(const Deployment& deployment, const DeployedLayer& layer) {
+    return deployment.cycles == 0
+               ? 0
+               : 100 * static_cast<double>(layer.cycles) / static_cast<double>(deployment.cycles);
+}
+
+Drawing draw(const Deployment& deployment, const Palette& palette) {
+    const double bottom = kTop + kRow * static_cast<double>(deployment.layers.size());
+    std::uint64_t largest = 0;
+    for (const DeployedLayer& layer : deployment.layers) largest = std::max(largest, layer.cycles);
+    Drawing drawing(kWidth,
+                    bottom + 46,
+                    "Cycles per layer of the deployed network",
+                    "One bar per layer in the order they run, coloured by kernel. The table below "
+                    "holds the same figures.");
+    const Scale scale = Scale::from_zero(static_cast<double>(largest), kLeft, kRight);
+    drawing.horizontal_axis(scale, kTop, bottom, "simulated cycles per inference");
+    double y = kTop;
+    for (const DeployedLayer& layer : deployment.layers) {
+        const double end = scale.at(static_cast<double>(layer.cycles));
+        const std::string figures = grouped(static_cast<std::int64_t>(layer.cycles)) + " cycles, " +
+                                    fixed(share(deployment, layer), 1) + " %";
+        drawing.text(kLeft - 50, y + 17, layer.name, Anchor::End);
+        drawing.text(kLeft - 8, y + 17, layer.bits, Anchor::End, "small");
+        drawing.rect(kLeft,
+                     y + (kRow - kBar) / 2,
+                     end - kLeft,
+                     kBar,
+                     palette.css_class(layer.kernel),
+                     layer.name + ", " + layer.layer + ", " + layer.bits + ", " + layer.kernel +
+                         ": " + figures);
+        drawing.text(end + 6, y + 17, fixed(share(deployment, layer), 1) + " %", Anchor::Start);
+        y += kRow;
+    }
+    drawing.line(kLeft, kTop, kLeft, bottom, "base");
+    std::vector<Drawing::Entry> entries;
+    for (const std::string& kernel : palette.kernels()) {
+        const bool used = std::any_of(deployment.layers.begin(),
+                                      deployment.layers.end(),
+                                      [&](const auto& layer) { return layer.kernel == kernel; });
+        if (used) entries.push_back({palette.css_class(kernel), kernel});
+    }
+    drawing.legend(kLeft, 18, entries);
+    return drawing;
+}
+
+}  // namespace
+
+std::string network_section(const Inputs& inputs) {
+    if (!inputs.deployment) {
+        return missing("No network was deployed for this page.",
+                       "mixq-sim deploy nas/plan.csv -o deploy && mixq-sim report --deploy "
+                       "deploy/deploy.json -o report.html");
+    }
+    const Deployment& deployment = *inputs.deployment;
+    const double milliseconds =
+        1e3 * static_cast<double>(deployment.cycles) / static_cast<double>(deployment.clock_hz);
+    std::string out = paragraph(
+        deployment.network + ": " + grouped(static_cast<std::int64_t>(deployment.cycles)) +
+        " simulated cycles per inference, " + fixed(milliseconds, 2) + " ms at " +
+        fixed(static_cast<double>(deployment.clock_hz) / 1e6, 0) + " MHz; " +
+        grouped(static_cast<std::int64_t>(deployment.ram_bytes)) + " bytes of RAM, " +
+        grouped(static_cast<std::int64_t>(deployment.flash_bytes)) +
+        " bytes of flash. Each layer includes its pooling.");
+    if (deployment.layers.empty()) return out;
+    out += figure(draw(deployment, Palette(inputs)), "Layers in the order they run.");
+    std::vector<std::vector<std::string>> rows;
+    for (const DeployedLayer& layer : deployment.layers) {
+        rows.push_back({layer.name,
+                        layer.layer,
+                        layer.bits,
+                        layer.kernel,
+                        grouped(static_cast<std::int64_t>(layer.cycles)),
+                        fixed(share(deployment, layer), 1) + " %",
+                        layer.why_not_faster});
+    }
+    return out + table("",
+                       {{"layer"},
+                        {"shape"},
+                        {"bits"},
+                        {"kernel"},
+                        {"cycles", true},
+                        {"share", true},
+                        {"why no low-bit kernel"}},
+                       rows);
+}
+
+}  // namespace mixq::tools::report
