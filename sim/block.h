@@ -14,6 +14,8 @@ namespace mixq::sim {
 struct Block {
     std::uint32_t address = 0;
     std::uint32_t size = 0;  // bytes
+    std::uint32_t number =
+        0;  // its place among the blocks of one machine: observers index their own tables with it
     std::vector<Instruction> instructions;
     traces::Counts counts;  // of all its instructions: one whose condition fails retires too, and
                             // takes its slot
@@ -26,9 +28,17 @@ struct Access {
     std::uint32_t address = 0;
 };
 
+// What a divide's duration depends on.
+struct Division {
+    std::uint16_t instruction = 0;  // index in the block
+    std::uint32_t dividend = 0;
+    std::uint32_t divisor = 0;
+};
+
 struct BlockRun {
     const Block* block = nullptr;
     std::span<const Access> accesses;        // in program order
+    std::span<const Division> divisions;     // executed SDIV and UDIV, in program order
     std::span<const std::uint8_t> executed;  // per instruction: 0 where its condition failed
     std::uint32_t next_address = 0;          // where execution went: decides taken or not
 };

@@ -16,6 +16,7 @@ struct Region {
     MemoryKind kind;
     std::uint32_t address;
     std::uint32_t bytes;
+    std::uint32_t mirror_of = 0;  // address of the region whose memory this one shows; 0: its own
 };
 
 struct Board {

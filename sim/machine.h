@@ -36,10 +36,15 @@ struct Stop {
 
 class Machine {
   public:
+    // What a called function finds in lr: lies in the code region, where no board has memory.
+    static constexpr std::uint32_t kReturnAddress = 0x1fff'f100;
+
     // Loads the image's segments at their load addresses. Throws std::runtime_error if one lies
     // outside the board's memory.
     Machine(const Image& image, const Board& board);
     ~Machine();
+    Machine(Machine&&) noexcept;
+    Machine& operator=(Machine&&) noexcept;
 
     // Throw std::runtime_error outside the board's memory.
     void write(std::uint32_t address, std::span<const std::uint8_t> bytes);

@@ -1,0 +1,716 @@
+// Runs images on Unicorn. Its callbacks are C frames: nothing may throw through them, so every stop is noted and acted on
+// outside.
+#include "sim/machine.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <optional>
+#include <stdexcept>
+
+#include <unicorn/unicorn.h>
+
+#include "sim/cores/core.h"
+#include "sim/machine_code.h"
+#include "sim/semihosting.h"
+
+namespace mixq::sim {
+
+namespace {
+
+// A called function returns here: a page in the code region where no board has memory, holding a branch to itself.
+constexpr std::uint32_t kReturnAddress = Machine::kReturnAddress;
+constexpr std::uint32_t kReturnPage = kReturnAddress & ~0xfffu;
+constexpr std::uint8_t kBranchToSelf[] = {0xfe, 0xe7};
+constexpr std::size_t kPage = 4096;  // Unicorn maps whole ones
+// Private peripheral bus: plain memory, so that start-up code may set up SCB, FPU and DWT.
+constexpr std::uint32_t kPrivateBus = 0xe000'0000;
+constexpr std::uint32_t kPrivateBusBytes = 0x10'0000;
+constexpr std::uint32_t kCpacrFullAccess = 0x00f0'0000;  // CP10 and CP11, Armv7-M ARM B3.2.20
+constexpr std::uint32_t kFpexcEnable = 0x4000'0000;
+constexpr std::uint16_t kSemihostingBreakpoint = 0xbeab;
+constexpr std::uint16_t kWfi = 0xbf30;
+constexpr std::uint16_t kHintMask = 0xff0f;
+constexpr std::uint16_t kHint = 0xbf00;
+constexpr std::size_t kMaxBlockInstructions = 4096;
+
+std::string hex(std::uint32_t value) {
+    char text[16];
+    std::snprintf(text, sizeof text, "0x%08x", static_cast<unsigned>(value));
+    return text;
+}
+
+// The one place where a call of Unicorn that must not fail is checked.
+void check(uc_err error, std::string_view doing) {
+    if (error == UC_ERR_OK) return;
+    throw std::runtime_error("the emulator cannot " + std::string(doing) + ": " +
+                             uc_strerror(error));
+}
+
+struct FreeMemory {
+    void operator()(std::uint8_t* memory) const { std::free(memory); }
+};
+
+using HostMemory = std::unique_ptr<std::uint8_t[], FreeMemory>;
+
+HostMemory zeroed(std::size_t bytes) {
+    auto* memory =
+        static_cast<std::uint8_t*>(std::aligned_alloc(kPage, (bytes + kPage - 1) / kPage * kPage));
+    if (memory == nullptr) throw std::bad_alloc();
+    std::fill_n(memory, bytes, std::uint8_t{0});
+    return HostMemory(memory);
+}
+
+int unicorn_register(Register reg) {
+    if (reg < kSp) return UC_ARM_REG_R0 + reg;
+    if (reg == kSp) return UC_ARM_REG_SP;
+    if (reg == kLr) return UC_ARM_REG_LR;
+    if (reg == kPc) return UC_ARM_REG_PC;
+    if (reg < kRegisters) return UC_ARM_REG_S0 + (reg - kS0);
+    throw std::invalid_argument("there is no register " + std::to_string(reg));
+}
+
+// What a callback asked the run to end with.
+enum class Ending : std::uint8_t {
+    None,
+    Returned,
+    Idle,
+    Limit,
+    UnknownInstruction,
+    BadCode,
+    Interrupt,
+    Exception
+};
+
+struct BadAccess {
+    uc_mem_type type;
+    std::uint32_t address;
+    int bytes;
+};
+
+}  // namespace
+
+struct Machine::State {
+    State(const Image& image, const Board& board_description);
+    ~State();
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
+
+    struct Mapped {
+        const Region* region;
+        std::uint8_t* memory;
+    };
+
+    void map_memory();
+    void install_hooks();
+    void remove_hooks();
+    template <typename Callback>
+    void add_hook(int types, Callback* callback);
+    std::uint8_t* host(std::uint32_t address, std::uint32_t bytes) const;
+    std::span<const std::uint8_t> code_bytes(std::uint32_t address, std::uint32_t bytes) const;
+    std::uint32_t read_register(int reg) const;
+    void write_register(int reg, std::uint32_t value);
+    void start_at_vector_table();
+    std::optional<std::pair<std::uint32_t, std::uint32_t>> vector_table() const;
+
+    Stop run(std::uint32_t pc);
+    std::optional<Stop> stopped(uc_err error, std::uint32_t& pc);
+    std::optional<Stop> interrupted(std::uint32_t& pc);
+    Stop fault(std::uint32_t pc, const std::string& cause) const;
+    std::string access_cause(uc_err error) const;
+    std::string where(std::uint32_t pc) const;
+    std::uint16_t halfword(std::uint32_t address) const;
+    void end(Ending why);
+
+    bool enter_block(std::uint32_t address, std::uint32_t size);
+    void finish_block(std::uint32_t next_address);
+    void begin_block(std::uint32_t address, std::uint32_t size);
+    void note_instruction(std::uint32_t address);
+
+    static void on_block_fast(uc_engine*, std::uint64_t address, std::uint32_t size, void* self);
+    static void on_block_observed(uc_engine*,
+                                  std::uint64_t address,
+                                  std::uint32_t size,
+                                  void* self);
+    static void on_code(uc_engine*, std::uint64_t address, std::uint32_t size, void* self);
+    static void on_memory(
+        uc_engine*, uc_mem_type, std::uint64_t address, int size, std::int64_t, void* self);
+    static bool on_bad_memory(
+        uc_engine*, uc_mem_type, std::uint64_t address, int size, std::int64_t, void* self);
+    static void on_interrupt(uc_engine*, std::uint32_t number, void* self);
+
+    const Image image;
+    const Board board;
+    uc_engine* uc = nullptr;
+    std::vector<HostMemory> memories;
+    std::vector<Mapped> mapped;
+    std::vector<uc_hook> hooks;
+    CodeTable code;
+    Semihosting semihosting;
+
+    BlockObserver* observer = nullptr;
+    std::uint64_t limit = 0;
+    std::uint64_t instructions = 0;  // of this run
+    std::uint64_t age = 0;           // of all runs before
+
+    // Noted by callbacks.
+    Ending ending = Ending::None;
+    std::string ending_message;
+    std::uint32_t ending_address = 0;
+    std::exception_ptr exception;
+    std::uint32_t interrupt = 0;
+    std::optional<BadAccess> bad_access;
+    std::uint32_t last_block = ~0u;
+    std::uint32_t last_size = 0;
+
+    // The block that is running, observed.
+    const KnownBlock* running = nullptr;
+    std::size_t current = 0;  // instruction in it
+    int it_carried = 0;
+    std::vector<std::uint8_t> executed;
+    std::vector<Access> accesses;
+    std::vector<Division> divisions;
+};
+
+Machine::State::State(const Image& loaded, const Board& board_description)
+    : image(loaded),
+      board(board_description),
+      code(
+          [this](std::uint32_t address, std::uint32_t bytes) { return code_bytes(address, bytes); },
+          [this](std::uint32_t address) {
+              const Region* region = board.find_region(address);
+              return region != nullptr && region->kind == MemoryKind::Flash;
+          }),
+      semihosting({[this](std::uint32_t address, std::span<std::uint8_t> out) {
+                       const std::uint8_t* from =
+                           host(address, static_cast<std::uint32_t>(out.size()));
+                       if (from != nullptr) std::copy_n(from, out.size(), out.data());
+                       return from != nullptr;
+                   },
+                   [this](std::uint32_t address, std::span<const std::uint8_t> in) {
+                       std::uint8_t* to = host(address, static_cast<std::uint32_t>(in.size()));
+                       if (to != nullptr) std::copy(in.begin(), in.end(), to);
+                       return to != nullptr;
+                   }}) {
+    executed.reserve(kMaxBlockInstructions);
+    accesses.reserve(kMaxBlockInstructions);
+    try {
+        check(uc_open(UC_ARCH_ARM, static_cast<uc_mode>(UC_MODE_THUMB | UC_MODE_MCLASS), &uc),
+              "start");
+        check(uc_ctl_set_cpu_model(uc, UC_CPU_ARM_CORTEX_M7), "be a Cortex-M7");
+        map_memory();
+        for (const Segment& segment : image.segments) {
+            std::uint8_t* to =
+                host(segment.address, static_cast<std::uint32_t>(segment.bytes.size()));
+            if (to == nullptr) {
+                throw std::runtime_error(image.path + ": " + std::to_string(segment.bytes.size()) +
+                                         " bytes at " + hex(segment.address) +
+                                         " lie outside the memory of " + std::string(board.name));
+            }
+            std::copy(segment.bytes.begin(), segment.bytes.end(), to);
+        }
+        write_register(UC_ARM_REG_C1_C0_2, kCpacrFullAccess);
+        write_register(UC_ARM_REG_FPEXC, kFpexcEnable);
+        start_at_vector_table();
+        install_hooks();
+    } catch (...) {
+        if (uc != nullptr) uc_close(uc);
+        throw;
+    }
+}
+
+Machine::State::~State() {
+    uc_close(uc);
+}
+
+void Machine::State::map_memory() {
+    for (const Region& region : board.regions) {
+        std::uint8_t* memory = nullptr;
+        for (const Mapped& other : mapped) {
+            const bool shares = region.mirror_of == other.region->address ||
+                                other.region->mirror_of == region.address;
+            if ((region.mirror_of != 0 || other.region->mirror_of != 0) && shares)
+                memory = other.memory;
+        }
+        if (memory == nullptr) {
+            memories.push_back(zeroed(region.bytes));
+            memory = memories.back().get();
+            // Erased flash reads as ones.
+            if (region.kind == MemoryKind::Flash)
+                std::fill_n(memory, region.bytes, std::uint8_t{0xff});
+        }
+        const std::uint32_t rights =
+            region.kind == MemoryKind::Flash ? UC_PROT_READ | UC_PROT_EXEC : UC_PROT_ALL;
+        check(uc_mem_map_ptr(uc, region.address, region.bytes, rights, memory),
+              "map " + std::string(region.name));
+        mapped.push_back({&region, memory});
+    }
+    check(uc_mem_map(uc, kReturnPage, kPage, UC_PROT_READ | UC_PROT_EXEC),
+          "map the return address");
+    check(uc_mem_write(uc, kReturnAddress, kBranchToSelf, sizeof kBranchToSelf),
+          "write the return address");
+    check(uc_mem_map(uc, kPrivateBus, kPrivateBusBytes, UC_PROT_READ | UC_PROT_WRITE),
+          "map the private bus");
+}
+
+std::uint8_t* Machine::State::host(std::uint32_t address, std::uint32_t bytes) const {
+    for (const Mapped& part : mapped) {
+        const std::uint32_t offset = address - part.region->address;
+        if (offset < part.region->bytes && bytes <= part.region->bytes - offset)
+            return part.memory + offset;
+    }
+    return nullptr;
+}
+
+std::span<const std::uint8_t> Machine::State::code_bytes(std::uint32_t address,
+                                                         std::uint32_t bytes) const {
+    for (const Mapped& part : mapped) {
+        const std::uint32_t offset = address - part.region->address;
+        if (offset < part.region->bytes)
+            return {part.memory + offset, std::min(bytes, part.region->bytes - offset)};
+    }
+    return {};
+}
+
+template <typename Callback>
+void Machine::State::add_hook(int types, Callback* callback) {
+    uc_hook hook = 0;
+    check(uc_hook_add(uc,
+                      &hook,
+                      types,
+                      reinterpret_cast<void*>(callback),
+                      this,
+                      std::uint64_t{1},
+                      std::uint64_t{0}),
+          "be watched");
+    hooks.push_back(hook);
+}
+
+// Translated code calls the hooks there were when it was translated, so it is thrown away.
+void Machine::State::install_hooks() {
+    if (observer != nullptr) {
+        add_hook(UC_HOOK_BLOCK, &on_block_observed);
+        add_hook(UC_HOOK_CODE, &on_code);
+        add_hook(UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE, &on_memory);
+    } else {
+        add_hook(UC_HOOK_BLOCK, &on_block_fast);
+    }
+    add_hook(UC_HOOK_MEM_INVALID, &on_bad_memory);
+    add_hook(UC_HOOK_INTR, &on_interrupt);
+    check(uc_ctl_flush_tlb(uc), "forget translated code");
+}
+
+void Machine::State::remove_hooks() {
+    for (const uc_hook hook : hooks) check(uc_hook_del(uc, hook), "be left alone");
+    hooks.clear();
+}
+
+std::uint32_t Machine::State::read_register(int reg) const {
+    std::uint32_t value = 0;
+    check(uc_reg_read(uc, reg, &value), "read a register");
+    return value;
+}
+
+void Machine::State::write_register(int reg, std::uint32_t value) {
+    check(uc_reg_write(uc, reg, &value), "write a register");
+}
+
+std::uint16_t Machine::State::halfword(std::uint32_t address) const {
+    const std::uint8_t* bytes = host(address & ~1u, 2);
+    return bytes == nullptr ? 0 : static_cast<std::uint16_t>(bytes[0] | bytes[1] << 8);
+}
+
+// Initial stack pointer and reset handler, if some segment starts with what can only be a vector table: a word-aligned
+// stack pointer into RAM (or just past it) and a Thumb address in the image.
+std::optional<std::pair<std::uint32_t, std::uint32_t>> Machine::State::vector_table() const {
+    const auto word = [](const Segment& segment, std::size_t at) {
+        return segment.bytes[at] | segment.bytes[at + 1] << 8 | segment.bytes[at + 2] << 16 |
+               static_cast<std::uint32_t>(segment.bytes[at + 3]) << 24;
+    };
+    for (const Segment& segment : image.segments) {
+        if (segment.bytes.size() < 8 || segment.address % 128 != 0) continue;
+        const std::uint32_t sp = word(segment, 0);
+        const std::uint32_t handler = word(segment, 4);
+        const Region* stack = board.find_region(sp - 4);
+        if (sp % 4 != 0 || stack == nullptr || stack->kind == MemoryKind::Flash ||
+            (handler & 1) == 0)
+            continue;
+        for (const Segment& target : image.segments) {
+            if ((handler & ~1u) - target.address < target.bytes.size())
+                return std::pair{sp, handler & ~1u};
+        }
+    }
+    return std::nullopt;
+}
+
+void Machine::State::start_at_vector_table() {
+    std::uint32_t sp = 0;
+    if (const auto vectors = vector_table()) {
+        sp = vectors->first;
+    } else {
+        for (const Region& region : board.regions) {
+            if (region.kind == MemoryKind::Dtcm) sp = region.address + region.bytes;
+        }
+    }
+    write_register(UC_ARM_REG_SP, sp);
+}
+
+void Machine::State::end(Ending why) {
+    if (ending == Ending::None) ending = why;
+    uc_emu_stop(uc);
+}
+
+// Common to both modes: whether the block may run.
+bool Machine::State::enter_block(std::uint32_t address, std::uint32_t size) {
+    if (ending != Ending::None) return false;
+    if (address == kReturnAddress) {
+        end(Ending::Returned);
+        return false;
+    }
+    // One branch, and its target is itself: only an interrupt could change that, and there are none.
+    if (address == last_block && size <= 4 && size == last_size) {
+        const std::uint16_t first = halfword(address);
+        const std::uint16_t second = halfword(address + 2);
+        const bool narrow = size == 2 && (first == 0xe7fe || ((first & 0xf0ff) == 0xd0fe));
+        const bool wide = size == 4 && (first & 0xf800) == 0xf000 && (second & 0xd000) >= 0x8000;
+        if (narrow || wide) {
+            ending_address = address;
+            end(Ending::Idle);
+            return false;
+        }
+    }
+    last_block = address;
+    last_size = size;
+    if (limit != 0 && instructions > limit) {
+        ending_address = address;
+        end(Ending::Limit);
+        return false;
+    }
+    return true;
+}
+
+void Machine::State::on_block_fast(uc_engine*,
+                                   std::uint64_t address,
+                                   std::uint32_t size,
+                                   void* self) {
+    auto& state = *static_cast<State*>(self);
+    const auto at = static_cast<std::uint32_t>(address);
+    if (state.enter_block(at, size)) state.instructions += state.code.count(at, size);
+}
+
+void Machine::State::on_block_observed(uc_engine*,
+                                       std::uint64_t address,
+                                       std::uint32_t size,
+                                       void* self) {
+    auto& state = *static_cast<State*>(self);
+    const auto at = static_cast<std::uint32_t>(address);
+    state.finish_block(at);
+    if (state.enter_block(at, size)) state.begin_block(at, size);
+}
+
+void Machine::State::begin_block(std::uint32_t address, std::uint32_t size) {
+    try {
+        running = &code.block(address, size, it_carried);
+        executed.assign(running->block.instructions.size(), 0);
+        current = 0;
+        instructions += executed.size();
+    } catch (const std::exception& error) {
+        running = nullptr;
+        ending_message = error.what();
+        ending_address = address;
+        end(Ending::BadCode);
+    }
+}
+
+// The block has run; execution goes on at `next_address`.
+void Machine::State::finish_block(std::uint32_t next_address) {
+    if (running == nullptr) return;
+    const KnownBlock* done = running;
+    running = nullptr;
+    const std::uint32_t end_address = done->block.address + done->block.size;
+    it_carried = next_address == end_address ? done->it_after : 0;
+    try {
+        // The emulator may cut a block it has begun (code that writes code): then only its first part has run.
+        const bool inside = next_address > done->block.address && next_address < end_address;
+        if (inside && current + 1 < done->block.instructions.size() &&
+            done->block.instructions[current + 1].address <= next_address &&
+            done->block.instructions[current].branch == BranchKind::None) {
+            done = &code.block(
+                done->block.address, next_address - done->block.address, done->it_before);
+            instructions -= executed.size() - done->block.instructions.size();
+            it_carried = done->it_after;
+        }
+        observer->on_block({&done->block,
+                            accesses,
+                            divisions,
+                            {executed.data(), done->block.instructions.size()},
+                            next_address});
+    } catch (const UnknownInstructionError& error) {
+        ending_message = error.what();
+        ending_address = error.address;
+        end(Ending::UnknownInstruction);
+    } catch (...) {
+        exception = std::current_exception();
+        end(Ending::Exception);
+    }
+    accesses.clear();
+    divisions.clear();
+}
+
+void Machine::State::note_instruction(std::uint32_t address) {
+    if (running == nullptr) return;
+    const std::uint32_t offset = (address - running->block.address) >> 1;
+    if (offset >= running->index_at.size()) return;
+    current = running->index_at[offset];
+    executed[current] = 1;
+    for (const KnownBlock::Divide& divide : running->divides) {
+        if (divide.instruction != current) continue;
+        std::uint32_t dividend = 0;
+        std::uint32_t divisor = 0;
+        // A callback cannot throw; registers of a valid encoding can be read.
+        uc_reg_read(uc, unicorn_register(divide.dividend), &dividend);
+        uc_reg_read(uc, unicorn_register(divide.divisor), &divisor);
+        divisions.push_back({divide.instruction, dividend, divisor});
+    }
+}
+
+void Machine::State::on_code(uc_engine*, std::uint64_t address, std::uint32_t, void* self) {
+    static_cast<State*>(self)->note_instruction(static_cast<std::uint32_t>(address));
+}
+
+void Machine::State::on_memory(
+    uc_engine*, uc_mem_type type, std::uint64_t address, int size, std::int64_t, void* self) {
+    auto& state = *static_cast<State*>(self);
+    if (state.running == nullptr) return;
+    state.accesses.push_back({static_cast<std::uint16_t>(state.current),
+                              type == UC_MEM_WRITE,
+                              static_cast<std::uint8_t>(size),
+                              static_cast<std::uint32_t>(address)});
+}
+
+bool Machine::State::on_bad_memory(
+    uc_engine*, uc_mem_type type, std::uint64_t address, int size, std::int64_t, void* self) {
+    auto& state = *static_cast<State*>(self);
+    if (!state.bad_access)
+        state.bad_access = BadAccess{type, static_cast<std::uint32_t>(address), size};
+    return false;
+}
+
+void Machine::State::on_interrupt(uc_engine*, std::uint32_t number, void* self) {
+    auto& state = *static_cast<State*>(self);
+    state.interrupt = number;
+    state.end(Ending::Interrupt);
+}
+
+Stop Machine::State::run(std::uint32_t pc) {
+    instructions = 0;
+    last_block = ~0u;
+    it_carried = 0;
+    for (;;) {
+        ending = Ending::None;
+        bad_access.reset();
+        exception = nullptr;
+        running = nullptr;
+        accesses.clear();
+        divisions.clear();
+        const uc_err error = uc_emu_start(uc, pc | 1, kReturnAddress, 0, 0);
+        if (const std::optional<Stop> stop = stopped(error, pc)) {
+            running = nullptr;
+            age += instructions;
+            return *stop;
+        }
+    }
+}
+
+// Nothing where the run goes on at `pc`.
+std::optional<Stop> Machine::State::stopped(uc_err error, std::uint32_t& pc) {
+    pc = read_register(UC_ARM_REG_PC) & ~1u;
+    if (ending == Ending::Interrupt) {
+        const std::optional<Stop> stop = interrupted(pc);
+        // A block that ends in a semihosting call is reported, and the report may itself end the run.
+        if (stop || ending == Ending::Interrupt) return stop;
+    }
+    switch (ending) {
+        case Ending::Returned:
+            return Stop{Halt::Returned, kReturnAddress, 0, {}};
+        case Ending::Idle:
+            return Stop{Halt::Idle, ending_address, 0, {}};
+        case Ending::Limit:
+            return Stop{Halt::InstructionLimit,
+                        ending_address,
+                        0,
+                        "ran for more than " + std::to_string(limit) + " instructions, now at " +
+                            where(ending_address)};
+        case Ending::UnknownInstruction:
+            return Stop{Halt::UnknownInstruction, ending_address, 0, ending_message};
+        case Ending::BadCode:
+            return fault(ending_address, ending_message);
+        case Ending::Exception:
+            std::rethrow_exception(exception);
+        default:
+            break;
+    }
+    if (error != UC_ERR_OK) {
+        // WFE, SEV and YIELD may do nothing; this emulator does not know them.
+        const std::uint16_t hint = halfword(pc);
+        if (error == UC_ERR_INSN_INVALID && (hint & kHintMask) == kHint && hint != kWfi) {
+            pc += 2;
+            return std::nullopt;
+        }
+        return fault(pc, access_cause(error));
+    }
+    finish_block(pc);
+    if (ending != Ending::None) return stopped(error, pc);
+    if (pc == kReturnAddress) return Stop{Halt::Returned, kReturnAddress, 0, {}};
+    if (halfword(pc) == kWfi || halfword(pc - 2) == kWfi) return Stop{Halt::Idle, pc, 0, {}};
+    return fault(pc, "the emulator stopped without a reason");
+}
+
+// An exception of the core: semihosting goes on, everything else is a fault.
+std::optional<Stop> Machine::State::interrupted(std::uint32_t& pc) {
+    const std::uint16_t encoding = halfword(pc);
+    if ((encoding & kHintMask) == kHint && encoding != kWfi) {
+        pc += 2;
+        return std::nullopt;
+    }
+    if (encoding != kSemihostingBreakpoint) {
+        const std::uint16_t before = halfword(pc - 2);
+        if ((before & 0xff00) == 0xdf00)
+            return fault(pc - 2, "SVC, and exceptions are not modelled");
+        if ((encoding & 0xff00) == 0xbe00) return fault(pc, "breakpoint that is not semihosting");
+        if (!bad_access && (encoding & 0xff00) == 0xde00)
+            return fault(pc, "permanently undefined instruction");
+        return fault(
+            pc,
+            bad_access ? access_cause(UC_ERR_EXCEPTION)
+                       : "exception " + std::to_string(interrupt) +
+                             " of the core (invalid instruction, a jump to an even address, or an "
+                             "exception return)");
+    }
+    const Semihosting::Outcome outcome = semihosting.call(read_register(UC_ARM_REG_R0),
+                                                          read_register(UC_ARM_REG_R0 + 1),
+                                                          age + instructions,
+                                                          board.clock_hz);
+    if (!outcome.fault.empty()) return fault(pc, outcome.fault);
+    const std::uint32_t at = pc;
+    pc += 2;
+    finish_block(pc);
+    if (ending != Ending::Interrupt) return std::nullopt;
+    if (outcome.exits) return Stop{Halt::Exited, at, outcome.exit_code, {}};
+    write_register(UC_ARM_REG_R0, outcome.result);
+    return std::nullopt;
+}
+
+std::string Machine::State::where(std::uint32_t pc) const {
+    std::string text = hex(pc);
+    if (const Symbol* function = image.find_function(pc)) text += " in " + function->name;
+    return text;
+}
+
+Stop Machine::State::fault(std::uint32_t pc, const std::string& cause) const {
+    return {Halt::Fault, pc, 0, "fault at " + where(pc) + ": " + cause};
+}
+
+std::string Machine::State::access_cause(uc_err error) const {
+    if (!bad_access) return uc_strerror(error);
+    const Region* region = board.find_region(bad_access->address);
+    const std::string at = hex(bad_access->address);
+    switch (bad_access->type) {
+        case UC_MEM_FETCH_UNMAPPED:
+        case UC_MEM_FETCH_PROT:
+            return "jump to " + at + ", where there is no code";
+        case UC_MEM_WRITE_PROT:
+        case UC_MEM_WRITE_UNMAPPED:
+            if (region != nullptr) return "write to " + std::string(region->name) + " at " + at;
+            return "write to " + at + ", where " + std::string(board.name) +
+                   " has no memory (peripherals are not modelled)";
+        default:
+            return "read from " + at + ", where " + std::string(board.name) +
+                   " has no memory (peripherals are not modelled)";
+    }
+}
+
+Machine::Machine(const Image& image, const Board& board)
+    : state_(std::make_unique<State>(image, board)) {
+}
+
+Machine::~Machine() = default;
+Machine::Machine(Machine&&) noexcept = default;
+Machine& Machine::operator=(Machine&&) noexcept = default;
+
+void Machine::write(std::uint32_t address, std::span<const std::uint8_t> bytes) {
+    if (bytes.empty()) return;
+    std::uint8_t* to = state_->host(address, static_cast<std::uint32_t>(bytes.size()));
+    if (to == nullptr) {
+        throw std::runtime_error("cannot write " + std::to_string(bytes.size()) + " bytes at " +
+                                 hex(address) + ": outside the memory of " +
+                                 std::string(state_->board.name));
+    }
+    std::copy(bytes.begin(), bytes.end(), to);
+    const Region* region = state_->board.find_region(address);
+    if (region->kind == MemoryKind::Flash) {
+        state_->code.forget();
+        check(uc_ctl_flush_tlb(state_->uc), "forget translated code");
+    } else {
+        // Code in RAM may have been replaced.
+        check(uc_ctl_remove_cache(
+                  state_->uc, std::uint64_t{address}, std::uint64_t{address} + bytes.size()),
+              "forget translated code");
+    }
+}
+
+void Machine::read(std::uint32_t address, std::span<std::uint8_t> bytes) const {
+    if (bytes.empty()) return;
+    const std::uint8_t* from = state_->host(address, static_cast<std::uint32_t>(bytes.size()));
+    if (from == nullptr) {
+        throw std::runtime_error("cannot read " + std::to_string(bytes.size()) + " bytes at " +
+                                 hex(address) + ": outside the memory of " +
+                                 std::string(state_->board.name));
+    }
+    std::copy_n(from, bytes.size(), bytes.data());
+}
+
+std::uint32_t Machine::register_value(Register reg) const {
+    return state_->read_register(unicorn_register(reg));
+}
+
+void Machine::set_register(Register reg, std::uint32_t value) {
+    state_->write_register(unicorn_register(reg), value);
+}
+
+Stop Machine::reset() {
+    State& state = *state_;
+    for (Register reg = 0; reg < kSp; ++reg) set_register(reg, 0);
+    set_register(kLr, 0xffff'ffff);
+    state.start_at_vector_table();
+    const auto vectors = state.vector_table();
+    return state.run(vectors ? vectors->second : state.image.entry);
+}
+
+Stop Machine::call(std::uint32_t address, std::span<const std::uint32_t> arguments) {
+    if (arguments.size() > 4)
+        throw std::invalid_argument("a called function takes at most four word arguments");
+    for (std::size_t k = 0; k < arguments.size(); ++k)
+        set_register(static_cast<Register>(k), arguments[k]);
+    set_register(kSp, register_value(kSp) & ~7u);  // AAPCS: 8-byte aligned at a public interface
+    set_register(kLr, kReturnAddress | 1);
+    return state_->run(address & ~1u);
+}
+
+void Machine::set_observer(BlockObserver* observer) {
+    const bool changes_mode = (observer != nullptr) != (state_->observer != nullptr);
+    if (changes_mode) state_->remove_hooks();
+    state_->observer = observer;
+    if (changes_mode) state_->install_hooks();
+}
+
+void Machine::set_instruction_limit(std::uint64_t instructions) {
+    state_->limit = instructions;
+}
+
+const std::string& Machine::console() const {
+    return state_->semihosting.console();
+}
+
+}  // namespace mixq::sim

@@ -1,0 +1,165 @@
+// Joins machine and pipeline: follows calls and returns and times what is watched.
+//
+// The pipeline drains where a watched call begins and ends, so that its cycles depend only on itself and on what the branch
+// predictor has learnt. A watched call inside another one therefore costs the outer one a few cycles more than without.
+#include "sim/simulate.h"
+
+#include <algorithm>
+#include <functional>
+#include <stdexcept>
+#include <unordered_map>
+
+#include "sim/cores/core.h"
+
+namespace mixq::sim {
+
+namespace {
+
+// Deeper recursion forgets its outermost calls.
+constexpr std::size_t kMaxDepth = 65536;
+
+struct OpenCall {
+    std::size_t function;
+    std::size_t depth;  // frames when it began, its own included
+    traces::Counts counts;
+    Timing timing;
+};
+
+}  // namespace
+
+struct Simulation::State final : BlockObserver {
+    State(const Image& image, const Board& board_description, std::vector<std::string> names);
+
+    void on_block(const BlockRun& run) override;
+    void enter(std::size_t function);
+    void leave_above(std::size_t depth);
+    void follow(const Block& block, std::uint32_t next_address);
+    Stop start(bool timed, const std::function<Stop()>& run, std::uint32_t return_address);
+
+    Board board;
+    Machine machine;
+    Pipeline pipeline;
+    std::vector<std::string> watched;
+    std::unordered_map<std::uint32_t, std::size_t> watched_at;
+    std::vector<std::uint32_t> frames;  // return addresses of the calls that are open
+    std::vector<OpenCall> open;
+    bool entering = false;  // the last block ended in a call or a jump: a function may begin
+    traces::Counts counts;
+    std::vector<CallTiming> calls;
+};
+
+Simulation::State::State(const Image& image,
+                         const Board& board_description,
+                         std::vector<std::string> names)
+    : board(board_description),
+      machine(image, board),
+      pipeline(find_core(board.core), &board),
+      watched(std::move(names)) {
+    for (std::size_t k = 0; k < watched.size(); ++k) {
+        const Symbol* symbol = image.find_symbol(watched[k]);
+        if (symbol == nullptr) {
+            throw std::runtime_error(image.path + ": there is no symbol '" + watched[k] + "'");
+        }
+        watched_at[symbol->address & ~1u] = k;
+    }
+}
+
+// A block has run. If a watched function begins with it, its call is timed from here.
+void Simulation::State::on_block(const BlockRun& run) {
+    const Block& block = *run.block;
+    if (entering && !watched_at.empty()) {
+        if (const auto found = watched_at.find(block.address); found != watched_at.end())
+            enter(found->second);
+    }
+    pipeline.run(run);
+    counts += block.counts;
+    entering = false;
+    if (!block.instructions.empty() && block.instructions.back().branch != BranchKind::None) {
+        follow(block, run.next_address);
+    }
+}
+
+void Simulation::State::enter(std::size_t function) {
+    // A jump back to its first instruction is a loop, not a call.
+    if (!open.empty() && open.back().function == function && open.back().depth == frames.size())
+        return;
+    pipeline.drain();
+    open.push_back({function, frames.size(), counts, pipeline.timing()});
+}
+
+// Closes the timed calls whose frames are gone.
+void Simulation::State::leave_above(std::size_t depth) {
+    while (!open.empty() && open.back().depth > depth) {
+        pipeline.drain();
+        const OpenCall& call = open.back();
+        calls.push_back(
+            {watched[call.function], counts - call.counts, pipeline.timing() - call.timing});
+        open.pop_back();
+    }
+}
+
+void Simulation::State::follow(const Block& block, std::uint32_t next_address) {
+    const std::uint32_t after = block.address + block.size;
+    const BranchKind kind = block.instructions.back().branch;
+    entering = next_address != after;
+    if (!entering) return;
+    if (kind == BranchKind::Call) {
+        if (frames.size() == kMaxDepth) frames.erase(frames.begin());
+        frames.push_back(after);
+        return;
+    }
+    if (kind != BranchKind::Return && kind != BranchKind::Indirect) return;
+    // The innermost call that returns there; a longjmp closes those inside it too.
+    const auto frame = std::find(frames.rbegin(), frames.rend(), next_address);
+    if (frame == frames.rend()) return;
+    frames.resize(static_cast<std::size_t>(frames.rend() - frame) - 1);
+    leave_above(frames.size());
+    entering = false;
+}
+
+Stop Simulation::State::start(bool timed,
+                              const std::function<Stop()>& run,
+                              std::uint32_t return_address) {
+    frames.assign(1, return_address);
+    open.clear();
+    entering = true;
+    pipeline.drain();
+    machine.set_observer(timed ? this : nullptr);
+    const Stop stop = run();
+    if (stop.halt == Halt::Returned || stop.halt == Halt::Exited || stop.halt == Halt::Idle)
+        leave_above(0);
+    open.clear();
+    pipeline.drain();
+    return stop;
+}
+
+Simulation::Simulation(const Image& image, const Board& board, std::vector<std::string> watched)
+    : state_(std::make_unique<State>(image, board, std::move(watched))) {
+}
+
+Simulation::~Simulation() = default;
+
+Machine& Simulation::machine() {
+    return state_->machine;
+}
+
+Stop Simulation::run(bool timed) {
+    constexpr std::uint32_t kNowhere = 0xffff'fffe;
+    return state_->start(
+        timed, [this] { return state_->machine.reset(); }, kNowhere);
+}
+
+Stop Simulation::call(std::uint32_t address, std::span<const std::uint32_t> arguments, bool timed) {
+    return state_->start(
+        timed, [&] { return state_->machine.call(address, arguments); }, Machine::kReturnAddress);
+}
+
+const std::vector<CallTiming>& Simulation::calls() const {
+    return state_->calls;
+}
+
+CallTiming Simulation::total() const {
+    return {"", state_->counts, state_->pipeline.timing()};
+}
+
+}  // namespace mixq::sim
