@@ -25,7 +25,8 @@ and what is the firmware? Answered without a board.
   kernel --(trace)--> counts and cycles --(fit)--> latency model --(nas)--> bit widths and weights
          --(deploy)--> firmware.elf --(run)--> cycles --(compare)--> error against boards --(report)--> a page
 
-Every arrow leaves a file that you can read and that the next verb starts from.)";
+Every arrow leaves a file that you can read and that the next verb starts from.
+)";
 
 constexpr const char* kFooter = R"(First steps:
   mixq-sim bench --kernel best --layer conv3x3:32x32@16x16 --bits w4a4   MAC per cycle, simulated
