@@ -1,12 +1,221 @@
-// The verb bench.
+// The verb bench: multiply-accumulates per cycle of the kernels there are, side by side.
+#include <cstdio>
+#include <map>
+#include <mutex>
+#include <optional>
+
 #include <CLI/CLI.hpp>
 
+#include "kernels/kernel.h"
 #include "tools/commands.h"
+#include "tools/console.h"
+#include "tools/measure.h"
+#include "tools/record_json.h"
+#include "tools/suites.h"
 
 namespace mixq::tools {
 
+namespace {
+
+constexpr const char* kBest = "best";
+// What the others are compared with: the plain loop, and what a Cortex-M7 does with bytes.
+constexpr const char* kBaselines[] = {"naive", "simd-int8"};
+
+struct Options {
+    std::vector<std::string> kernels;
+    std::vector<std::string> layers = {"conv3x3:32x32@16x16", "conv1x1:64x64@12x12"};
+    std::vector<std::string> precisions = {"w2a2", "w3a3", "w4a4", "w8a8"};
+    std::string json;
+    std::string board = "stm32f746";
+    std::uint64_t seed = 1;
+    int jobs = 2;
+};
+
+struct Row {
+    std::string asked_for;  // a kernel, or "best"
+    traces::Record record;
+    std::optional<double> to_naive;
+    std::optional<double> to_simd;
+};
+
+using Measured = std::map<std::string, traces::Record>;  // by kernel, layer and bits
+
+std::string key(const std::string& kernel, const std::string& layer, const std::string& bits) {
+    return kernel + " " + layer + " " + bits;
+}
+
+std::vector<std::string> every_kernel() {
+    std::vector<std::string> names;
+    for (const kernels::Kernel* kernel : kernels::all_kernels()) names.emplace_back(kernel->name());
+    return names;
+}
+
+// Everything the table needs: what was asked for, the candidates for "best", and the baselines.
+std::vector<KernelRun> runs_for(const Options& options) {
+    std::vector<std::string> names = every_kernel();
+    const bool all =
+        options.kernels.empty() ||
+        std::find(options.kernels.begin(), options.kernels.end(), kBest) != options.kernels.end();
+    if (!all) {
+        for (const std::string& kernel : options.kernels) kernels::find_kernel(kernel);
+        std::erase_if(names, [&](const std::string& name) {
+            const auto is = [&](const std::string& other) { return other == name; };
+            return std::none_of(options.kernels.begin(), options.kernels.end(), is) &&
+                   std::none_of(std::begin(kBaselines), std::end(kBaselines), is);
+        });
+    }
+    std::vector<KernelRun> runs = cross(names, options.layers, options.precisions);
+    std::erase_if(runs, [](const KernelRun& run) {
+        return kernels::find_kernel(run.kernel).refuses(run.layer, run.precision).has_value();
+    });
+    return runs;
+}
+
+Measured measure(const Options& options, const std::vector<KernelRun>& runs) {
+    const Measurement measurement(options.board, options.seed);
+    Measured measured;
+    std::mutex mutex;
+    Progress progress("bench", static_cast<std::int64_t>(runs.size()));
+    in_parallel(runs.size(), options.jobs, [&](std::size_t i) {
+        traces::Record record = measurement.simulate(measurement.build(runs[i]));
+        const std::lock_guard lock(mutex);
+        measured.emplace(to_string(runs[i]), std::move(record));
+        progress.advance(to_string(runs[i]), static_cast<std::int64_t>(measured.size()));
+    });
+    return measured;
+}
+
+const traces::Record* find(const Measured& measured, const std::string& name) {
+    const auto found = measured.find(name);
+    return found == measured.end() ? nullptr : &found->second;
+}
+
+const traces::Record* fastest(const Measured& measured,
+                              const std::string& layer,
+                              const std::string& bits) {
+    const traces::Record* best = nullptr;
+    for (const std::string& kernel : every_kernel()) {
+        const traces::Record* record = find(measured, key(kernel, layer, bits));
+        if (record != nullptr && (best == nullptr || record->cycles < best->cycles)) best = record;
+    }
+    return best;
+}
+
+std::vector<Row> rows_of(const Options& options, const Measured& measured) {
+    const std::vector<std::string> asked =
+        options.kernels.empty() ? every_kernel() : options.kernels;
+    std::vector<Row> rows;
+    for (const std::string& layer_text : options.layers) {
+        for (const std::string& bits : options.precisions) {
+            const std::string layer = to_string(traces::parse_layer(layer_text));
+            const auto ratio = [&](const char* baseline,
+                                   const traces::Record& record) -> std::optional<double> {
+                const traces::Record* base = find(measured, key(baseline, layer, bits));
+                if (base == nullptr) return std::nullopt;
+                return static_cast<double>(base->cycles) / static_cast<double>(record.cycles);
+            };
+            for (const std::string& kernel : asked) {
+                const traces::Record* record = kernel == kBest
+                                                   ? fastest(measured, layer, bits)
+                                                   : find(measured, key(kernel, layer, bits));
+                if (record == nullptr) {
+                    const auto why = kernels::find_kernel(kernel).refuses(
+                        traces::parse_layer(layer), traces::parse_precision(bits));
+                    if (!quiet()) {
+                        std::fprintf(stderr,
+                                     "%s: %s\n",
+                                     key(kernel, layer, bits).c_str(),
+                                     why ? why->c_str() : "not measured");
+                    }
+                    continue;
+                }
+                rows.push_back(
+                    {kernel, *record, ratio("naive", *record), ratio("simd-int8", *record)});
+            }
+        }
+    }
+    return rows;
+}
+
+void print_rows(const std::vector<Row>& rows) {
+    std::vector<std::vector<std::string>> cells;
+    const auto times = [](const std::optional<double>& ratio) {
+        return ratio ? fixed(*ratio, 2) + "x" : std::string("-");
+    };
+    for (const Row& row : rows) {
+        const traces::Record& record = row.record;
+        cells.push_back({row.asked_for == kBest ? "best: " + record.kernel : record.kernel,
+                         to_string(record.layer),
+                         to_string(record.precision),
+                         fixed(record.mac_per_cycle(), 3),
+                         grouped(static_cast<std::int64_t>(record.cycles)),
+                         times(row.to_naive),
+                         times(row.to_simd),
+                         grouped(static_cast<std::int64_t>(record.code_bytes)),
+                         grouped(static_cast<std::int64_t>(record.weight_bytes)),
+                         grouped(static_cast<std::int64_t>(record.scratch_bytes))});
+    }
+    std::fputs(format_columns({"kernel",
+                               "layer",
+                               "bits",
+                               "MAC/cycle",
+                               "cycles",
+                               "to naive",
+                               "to simd-int8",
+                               "code",
+                               "weights",
+                               "scratch"},
+                              cells)
+                   .c_str(),
+               stdout);
+}
+
+nlohmann::json rows_json(const std::vector<Row>& rows) {
+    nlohmann::json json;
+    json["rows"] = nlohmann::json::array();
+    for (const Row& row : rows) {
+        nlohmann::json entry = record_json(row.record);
+        entry["best"] = row.asked_for == kBest;
+        if (row.to_naive) entry["to_naive"] = *row.to_naive;
+        if (row.to_simd) entry["to_simd_int8"] = *row.to_simd;
+        json["rows"].push_back(std::move(entry));
+    }
+    return json;
+}
+
+void run_bench(const Options& options) {
+    const std::vector<KernelRun> runs = runs_for(options);
+    const std::vector<Row> rows = rows_of(options, measure(options, runs));
+    if (rows.empty())
+        throw std::runtime_error("no kernel that was asked for runs any of these layers");
+    if (options.json != "-") print_rows(rows);
+    write_json(options.json, rows_json(rows));
+}
+
+}  // namespace
+
 void add_bench(CLI::App& app) {
-    app.add_subcommand("bench");
+    auto options = std::make_shared<Options>();
+    CLI::App* verb = app.add_subcommand("bench", "Compare kernels: MAC per cycle, cycles, bytes");
+    verb->add_option("--kernel",
+                     options->kernels,
+                     "Kernels, or best: the fastest that fits each layer (default: every kernel)");
+    verb->add_option("--layer", options->layers, "Layers, such as conv3x3:32x32@16x16")
+        ->capture_default_str();
+    verb->add_option("--bits", options->precisions, "Bits of weights and activations, such as w4a4")
+        ->capture_default_str();
+    verb->add_option("--json", options->json, "The rows as JSON (- is stdout)");
+    verb->add_option("--board", options->board, "Board to simulate")->capture_default_str();
+    verb->add_option("--seed", options->seed, "Of weights and inputs")->capture_default_str();
+    verb->add_option("-j,--jobs", options->jobs, "Runs at once")
+        ->check(CLI::Range(1, 256))
+        ->capture_default_str();
+    verb->footer(
+        R"(Ratios are cycles of the baseline over cycles of the kernel: 2.00x is twice as fast.
+
+Example:
+  mixq-sim bench --kernel best --layer conv3x3:32x32@16x16 --bits w2a2 w4a4)");
+    verb->callback([options] { run_bench(*options); });
 }
 
 }  // namespace mixq::tools

@@ -1,12 +1,370 @@
-// The verb deploy.
+// The verb deploy: a plan in, firmware out, verified in the simulator.
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+
 #include <CLI/CLI.hpp>
 
+#include "kernels/kernel.h"
 #include "tools/commands.h"
+#include "tools/console.h"
+#include "tools/measure.h"
+#include "tools/record_json.h"
+#include "traces/file.h"
 
 namespace mixq::tools {
 
+namespace {
+
+struct Options {
+    std::string plan;
+    std::string directory;
+    std::string kernel = "best";
+    std::string board = "stm32f746";
+    std::string json;
+    int images = 100;
+    std::uint64_t seed = 1;
+    std::optional<std::uint64_t> max_cycles;
+    std::optional<std::uint64_t> max_ram;
+    std::optional<std::uint64_t> max_flash;
+};
+
+// The fastest kernel for a layer with its own weights, measured. The plain loop is only tried where
+// nothing else fits: it is never faster and takes longest to simulate.
+kernels::Choice choose_measured(const Measurement& measurement,
+                                const kernels::IntegerLayer& layer) {
+    kernels::Choice choice;
+    std::uint64_t fewest = 0;
+    std::string slower;
+    std::string refused;
+    for (const kernels::Kernel* kernel : kernels::all_kernels()) {
+        const std::string name(kernel->name());
+        if (name == "naive") continue;
+        if (const auto why = refusal(name, layer)) {
+            refused += (refused.empty() ? "" : "; ") + name + ": " + *why;
+            continue;
+        }
+        const traces::Record record = measurement.simulate(measurement.build(name, layer));
+        if (choice.kernel.empty() || record.cycles < fewest) {
+            choice.kernel = name;
+            fewest = record.cycles;
+        }
+        slower += (slower.empty() ? "" : ", ") + name + " " +
+                  grouped(static_cast<std::int64_t>(record.cycles));
+    }
+    if (choice.kernel.empty()) choice.kernel = "naive";
+    if (choice.kernel == "naive" || choice.kernel == "simd-int8") {
+        choice.why_not_faster = refused;
+        if (slower.find(", ") != std::string::npos) {
+            choice.why_not_faster +=
+                (refused.empty() ? "" : "; ") + std::string("cycles: ") + slower;
+        }
+    }
+    return choice;
+}
+
+// What the firmware is verified against.
+struct Verification {
+    std::optional<kernels::Golden> golden;
+    std::string source;  // in words
+
+    int images(int wanted) const { return golden ? std::min(wanted, golden->images()) : 1; }
+};
+
+Verification find_golden(const Options& options, const kernels::IntegerNetwork& network) {
+    const std::string path = options.plan + ".golden";
+    if (!std::filesystem::exists(path)) {
+        return {std::nullopt,
+                "no '" + path + "': one random image, compared with kernels/reference"};
+    }
+    kernels::Golden golden = kernels::read_golden(path);
+    if (golden.images() == 0) throw std::runtime_error("'" + path + "' holds no images");
+    if (golden.input_elements != network.input().input_elements()) {
+        throw std::runtime_error(
+            "'" + path + "' has images of " + std::to_string(golden.input_elements) +
+            " elements, the plan takes " + std::to_string(network.input().input_elements()));
+    }
+    return {std::move(golden), "'" + path + "'"};
+}
+
+// The same for every image: input in, outputs against what they must be.
+struct Deployment {
+    kernels::Firmware firmware;
+    std::string elf_sha256;
+    std::vector<sim::CallTiming> layers;  // in network order
+    sim::CallTiming whole;
+    int images_checked = 0;
+    std::optional<double> accuracy;  // of the images checked; needs labels and logits
+};
+
+std::vector<std::uint8_t> image_at(const Verification& verification,
+                                   const kernels::IntegerNetwork& network,
+                                   std::uint64_t seed,
+                                   int index) {
+    if (!verification.golden) return kernels::random_input(network.layers[0], seed + 1);
+    const auto elements = static_cast<std::size_t>(verification.golden->input_elements);
+    const auto first = verification.golden->inputs.begin() +
+                       static_cast<std::ptrdiff_t>(elements * static_cast<std::size_t>(index));
+    return {first, first + static_cast<std::ptrdiff_t>(elements)};
+}
+
+std::vector<std::int32_t> expected_at(const Verification& verification,
+                                      const kernels::IntegerNetwork& network,
+                                      const std::vector<std::uint8_t>& image,
+                                      int index) {
+    if (!verification.golden) return expected_outputs(network, image);
+    const auto outputs = static_cast<std::size_t>(verification.golden->outputs);
+    const auto first = verification.golden->logits.begin() +
+                       static_cast<std::ptrdiff_t>(outputs * static_cast<std::size_t>(index));
+    return {first, first + static_cast<std::ptrdiff_t>(outputs)};
+}
+
+void keep_timings(const std::vector<sim::CallTiming>& timings, Deployment& deployment) {
+    for (const auto& entry : deployment.firmware.layers) {
+        const auto call = std::find_if(timings.begin(), timings.end(), [&](const auto& timing) {
+            return timing.function == "mixq_layer_" + entry.layer.name;
+        });
+        if (call == timings.end()) {
+            throw std::runtime_error("layer '" + entry.layer.name + "' was not timed");
+        }
+        deployment.layers.push_back(*call);
+    }
+    const auto whole = std::find_if(timings.begin(), timings.end(), [](const auto& timing) {
+        return timing.function == "mixq_network_run";
+    });
+    if (whole == timings.end()) throw std::runtime_error("mixq_network_run was not timed");
+    deployment.whole = *whole;
+}
+
+// The first image twice timed (the second call is what counts: the branch predictor is warm), the
+// rest at full speed.
+void verify(const Options& options,
+            const kernels::IntegerNetwork& network,
+            const Verification& verification,
+            const sim::Board& board,
+            Deployment& deployment) {
+    const sim::Image image = sim::read_elf(deployment.firmware.elf);
+    deployment.elf_sha256 = image.sha256;
+    RunningFirmware running(deployment.firmware, image, board);
+    const int images = verification.images(options.images);
+    Progress progress("images", images);
+    int right = 0;
+    for (int i = 0; i < images; ++i) {
+        const std::vector<std::uint8_t> input = image_at(verification, network, options.seed, i);
+        if (i == 0) {
+            running.infer(input, true);
+            running.infer(input, true);
+            keep_timings(running.timings(), deployment);
+        } else {
+            running.infer(input, false);
+        }
+        const std::vector<std::int32_t> outputs = running.outputs();
+        expect_equal(outputs,
+                     expected_at(verification, network, input, i),
+                     "image " + std::to_string(i) + " of " + verification.source);
+        if (verification.golden) {
+            const auto best = std::max_element(outputs.begin(), outputs.end()) - outputs.begin();
+            right += best == verification.golden->labels[static_cast<std::size_t>(i)] ? 1 : 0;
+        }
+        progress.advance("equal", i + 1);
+    }
+    deployment.images_checked = images;
+    if (verification.golden) deployment.accuracy = static_cast<double>(right) / images;
+}
+
+double mac_per_cycle(const traces::Layer& layer, std::uint64_t cycles) {
+    return cycles == 0 ? 0.0 : static_cast<double>(layer.macs()) / static_cast<double>(cycles);
+}
+
+double milliseconds(const sim::Board& board, std::uint64_t cycles) {
+    return 1e3 * static_cast<double>(cycles) / static_cast<double>(board.clock_hz);
+}
+
+void print_deployment(const Deployment& deployment,
+                      const Verification& verification,
+                      const sim::Board& board) {
+    std::vector<std::vector<std::string>> rows;
+    std::uint64_t weights = 0;
+    std::uint64_t code = 0;
+    std::int64_t macs = 0;
+    const auto count = [](std::uint64_t value) {
+        return grouped(static_cast<std::int64_t>(value));
+    };
+    for (std::size_t i = 0; i < deployment.layers.size(); ++i) {
+        const kernels::FirmwareLayer& entry = deployment.firmware.layers[i];
+        const std::uint64_t cycles = deployment.layers[i].timing.cycles;
+        rows.push_back({entry.layer.name,
+                        to_string(entry.layer.shape),
+                        to_string(entry.layer.precision),
+                        entry.packed.kernel,
+                        count(cycles),
+                        fixed(mac_per_cycle(entry.layer.shape, cycles), 3),
+                        count(entry.weight_bytes),
+                        count(entry.code_bytes),
+                        entry.why_not_faster});
+        weights += entry.weight_bytes;
+        code += entry.code_bytes;
+        macs += entry.layer.shape.macs();
+    }
+    const std::uint64_t cycles = deployment.whole.timing.cycles;
+    rows.push_back({"total",
+                    "",
+                    "",
+                    "",
+                    count(cycles),
+                    fixed(static_cast<double>(macs) / static_cast<double>(cycles), 3),
+                    count(weights),
+                    count(code),
+                    ""});
+    std::fputs(
+        format_columns(
+            {"layer", "shape", "bits", "kernel", "cycles", "MAC/cycle", "weights", "code", "note"},
+            rows)
+            .c_str(),
+        stdout);
+    std::printf(
+        "\n%s ms at %s MHz on %s; RAM %s bytes (activations and scratch %s), flash %s bytes\n",
+        fixed(milliseconds(board, cycles), 2).c_str(),
+        fixed(static_cast<double>(board.clock_hz) / 1e6, 0).c_str(),
+        std::string(board.name).c_str(),
+        count(deployment.firmware.ram_bytes).c_str(),
+        count(deployment.firmware.activation_bytes).c_str(),
+        count(deployment.firmware.flash_bytes).c_str());
+    std::printf("%d image%s equal: %s\n",
+                deployment.images_checked,
+                deployment.images_checked == 1 ? "" : "s",
+                verification.source.c_str());
+    if (deployment.accuracy) {
+        std::printf("accuracy on them %s %%\n", fixed(100 * *deployment.accuracy, 1).c_str());
+    }
+    std::printf("%s\n", deployment.firmware.elf.c_str());
+}
+
+nlohmann::json deployment_json(const Deployment& deployment,
+                               const Verification& verification,
+                               const sim::Board& board,
+                               std::uint64_t seed) {
+    const kernels::Firmware& firmware = deployment.firmware;
+    nlohmann::json json = {{"elf", firmware.elf.string()},
+                           {"network", firmware.network},
+                           {"ram_bytes", firmware.ram_bytes},
+                           {"activation_bytes", firmware.activation_bytes},
+                           {"flash_bytes", firmware.flash_bytes},
+                           {"code_bytes", firmware.code_bytes},
+                           {"cycles", deployment.whole.timing.cycles},
+                           {"instructions", deployment.whole.counts.total()},
+                           {"latency_ms", milliseconds(board, deployment.whole.timing.cycles)},
+                           {"clock_hz", board.clock_hz},
+                           {"images_checked", deployment.images_checked},
+                           {"verified_against", verification.source},
+                           {"accuracy", nullptr},
+                           {"layers", nlohmann::json::array()},
+                           {"provenance",
+                            {{"tool", tool_version()},
+                             {"compiler", firmware.compiler},
+                             {"flags", firmware.flags},
+                             {"core", board.core},
+                             {"board", board.name},
+                             {"clock_hz", board.clock_hz},
+                             {"memory", "ideal"},
+                             {"elf_sha256", deployment.elf_sha256},
+                             {"seed", seed}}}};
+    if (deployment.accuracy) json["accuracy"] = *deployment.accuracy;
+    for (std::size_t i = 0; i < deployment.layers.size(); ++i) {
+        const kernels::FirmwareLayer& entry = firmware.layers[i];
+        const sim::CallTiming& call = deployment.layers[i];
+        json["layers"].push_back(
+            {{"name", entry.layer.name},
+             {"layer", to_string(entry.layer.shape)},
+             {"bits", to_string(entry.layer.precision)},
+             {"kernel", entry.packed.kernel},
+             {"macs", entry.layer.shape.macs()},
+             {"cycles", call.timing.cycles},
+             {"instructions", call.counts.total()},
+             {"classes", counts_json(call.counts)},
+             {"mac_per_cycle", mac_per_cycle(entry.layer.shape, call.timing.cycles)},
+             {"weight_bytes", entry.weight_bytes},
+             {"code_bytes", entry.code_bytes},
+             {"scratch_bytes", entry.packed.scratch_bytes},
+             {"proof", entry.packed.proof},
+             {"note", entry.why_not_faster}});
+    }
+    return json;
+}
+
+void check_limits(const Options& options, const Deployment& deployment) {
+    const auto limit =
+        [](const char* what, std::uint64_t value, const std::optional<std::uint64_t>& most) {
+            if (!most || value <= *most) return;
+            throw LimitNotMet(std::string(what) + " " + grouped(static_cast<std::int64_t>(value)) +
+                              ", the limit is " + grouped(static_cast<std::int64_t>(*most)));
+        };
+    limit("cycles per inference:", deployment.whole.timing.cycles, options.max_cycles);
+    limit("RAM bytes:", deployment.firmware.ram_bytes, options.max_ram);
+    limit("flash bytes:", deployment.firmware.flash_bytes, options.max_flash);
+}
+
+void run_deploy(const Options& options) {
+    const kernels::IntegerNetwork network = kernels::read_plan(options.plan);
+    const Verification verification = find_golden(options, network);
+    const Measurement measurement(options.board, options.seed);
+    if (options.kernel != "best") kernels::find_kernel(options.kernel);
+    kernels::BuildOptions build;
+    build.directory = options.directory;
+    build.kernel = options.kernel;
+    build.input = image_at(verification, network, options.seed, 0);
+    std::optional<Progress> progress;
+    std::int64_t chosen = 0;
+    if (options.kernel == "best") progress.emplace("kernels", network.layers.size());
+    build.choose = [&](const kernels::IntegerLayer& layer) {
+        kernels::Choice choice = choose_measured(measurement, layer);
+        progress->advance(layer.name + " " + choice.kernel, ++chosen);
+        return choice;
+    };
+    Deployment deployment;
+    deployment.firmware = kernels::build_firmware(network, build);
+    progress.reset();
+    verify(options, network, verification, measurement.board(), deployment);
+    const nlohmann::json json =
+        deployment_json(deployment, verification, measurement.board(), options.seed);
+    write_json((std::filesystem::path(options.directory) / "deploy.json").string(), json);
+    if (options.json != "-") print_deployment(deployment, verification, measurement.board());
+    write_json(options.json, json);
+    check_limits(options, deployment);
+}
+
+}  // namespace
+
 void add_deploy(CLI::App& app) {
-    app.add_subcommand("deploy");
+    auto options = std::make_shared<Options>();
+    CLI::App* verb = app.add_subcommand("deploy", "Turn a plan into firmware and verify it");
+    verb->add_option("plan", options->plan, "Plan of a quantised network, as nas writes it")
+        ->required();
+    verb->add_option("-o,--output", options->directory, "Folder for sources and ELF")->required();
+    verb->add_option("--kernel",
+                     options->kernel,
+                     "One kernel for all layers, or best: the fastest for each, measured")
+        ->capture_default_str();
+    verb->add_option("--images", options->images, "Golden images to verify")
+        ->check(CLI::Range(1, 1000000))
+        ->capture_default_str();
+    verb->add_option("--board", options->board, "Board to build for and simulate")
+        ->capture_default_str();
+    verb->add_option("--seed", options->seed, "Of the inputs that kernels are chosen with")
+        ->capture_default_str();
+    verb->add_option("--max-cycles", options->max_cycles, "Exit 3 if an inference takes more");
+    verb->add_option("--max-ram", options->max_ram, "Exit 3 if it takes more bytes");
+    verb->add_option("--max-flash", options->max_flash, "Exit 3 if it takes more bytes");
+    verb->add_option("--json", options->json, "The figures as JSON (- is stdout)");
+    verb->footer(
+        R"(PLAN comes with PLAN.weights, and with PLAN.golden if its outputs are to be verified image by
+image (exit 4 if one differs). Everything lands in the folder: network.c, constants.S, packed weights, the linker
+script, network.elf and deploy.json.
+
+Example:
+  mixq-sim deploy build/plan.csv -o build/firmware --max-ram 53248)");
+    verb->callback([options] { run_deploy(*options); });
 }
 
 }  // namespace mixq::tools

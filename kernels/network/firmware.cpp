@@ -184,12 +184,12 @@ void compile_all(const Firmware& firmware,
         if (shared) fs::create_directories(options.shared_objects);
         objects = shared_objects(shared ? options.shared_objects : options.directory, jobs);
         if (shared) {
-            compile(jobs);
+            compile(jobs, options.parallel);
             jobs.clear();
         }
     }
     const std::vector<fs::path> own = network_jobs(firmware, options.directory, jobs);
-    compile(jobs);
+    compile(jobs, options.parallel);
     objects.insert(objects.end(), own.begin(), own.end());
 }
 

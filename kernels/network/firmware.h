@@ -70,6 +70,7 @@ struct BuildOptions {
     // Where objects that are the same in every firmware are kept between builds; empty: in
     // `directory`.
     std::filesystem::path shared_objects;
+    int parallel = 2;  // compilers at once
 };
 
 // Throws std::runtime_error: no kernel fits a layer, memory does not fit the board, the compiler is

@@ -1,0 +1,63 @@
+// The suites.
+#include "tools/suites.h"
+
+#include <stdexcept>
+
+namespace mixq::tools {
+
+namespace {
+
+// What the cost model is first fitted on: both kinds of convolution over the range of channels and
+// sizes of small networks, 0.1 to 0.6 million multiply-accumulates each, so that all of it runs in
+// well under a minute.
+Suite demo_suite() {
+    const std::vector<std::string> layers = {"conv3x3:8x8@16x16",
+                                             "conv3x3:4x16@16x16",
+                                             "conv3x3:16x16@12x12",
+                                             "conv3x3:16x32@8x8",
+                                             "conv3x3:24x24@10x10",
+                                             "conv3x3:32x32@8x8",
+                                             "conv1x1:32x32@12x12",
+                                             "conv1x1:16x64@12x12",
+                                             "conv1x1:64x64@8x8",
+                                             "conv1x1:128x32@6x6"};
+    Suite suite{"demo", "five kernels, w2a2 w3a3 w4a4 w8a8, ten conv3x3 and conv1x1 layers", {}};
+    suite.runs = cross(
+        {"naive", "simd-int8", "slbc", "rp-slbc", "slbc-deep"}, layers, {"w2a2", "w3a3", "w4a4"});
+    const std::vector<KernelRun> bytes = cross({"naive", "simd-int8"}, layers, {"w8a8"});
+    suite.runs.insert(suite.runs.end(), bytes.begin(), bytes.end());
+    return suite;
+}
+
+}  // namespace
+
+const std::vector<Suite>& all_suites() {
+    static const std::vector<Suite> suites = {demo_suite()};
+    return suites;
+}
+
+const Suite& find_suite(std::string_view name) {
+    std::string known;
+    for (const Suite& suite : all_suites()) {
+        if (suite.name == name) return suite;
+        known += (known.empty() ? "" : ", ") + std::string(suite.name);
+    }
+    throw std::invalid_argument("unknown suite '" + std::string(name) + "'; there are: " + known);
+}
+
+std::vector<KernelRun> cross(const std::vector<std::string>& kernels,
+                             const std::vector<std::string>& layers,
+                             const std::vector<std::string>& precisions) {
+    std::vector<KernelRun> runs;
+    for (const std::string& layer : layers) {
+        for (const std::string& precision : precisions) {
+            for (const std::string& kernel : kernels) {
+                runs.push_back(
+                    {kernel, traces::parse_layer(layer), traces::parse_precision(precision)});
+            }
+        }
+    }
+    return runs;
+}
+
+}  // namespace mixq::tools
