@@ -16,6 +16,8 @@ std::span<const Kernel* const> all_kernels() {
     static const std::array kKernels{
         &naive_kernel(),
         &simd_int8_kernel(),
+        &slbc_kernel(),
+        &rp_slbc_kernel(),
         &slbc_deep_kernel(),
     };
     return kKernels;

@@ -7,6 +7,8 @@ namespace mixq::kernels {
 
 const Kernel& naive_kernel();
 const Kernel& simd_int8_kernel();
+const Kernel& slbc_kernel();
+const Kernel& rp_slbc_kernel();
 const Kernel& slbc_deep_kernel();
 
 }  // namespace mixq::kernels

@@ -95,11 +95,12 @@ static void advance(uint32_t* restrict band, const uint8_t* restrict input, int3
 
 // One channel: rows 0..3 of the band against kernel rows 0..2, for both output rows. A load beside every multiply: a0, a1, w0
 // and w1 are there already, and the last slots fetch what comes next.
-#define CHANNEL(c, next0, next1, next2, next3)                                           \
-    MULTIPLY(0, a0, w0)                                                                  \
-    LOAD_WEIGHT("w2", c, 2) MULTIPLY(1, a1, w0) LOAD_ROW("a2", c, 2) MULTIPLY(0, a1, w1) \
-        LOAD_ROW("a3", c, 3) MULTIPLY(1, a2, w1) next0 MULTIPLY(0, a2, w2)               \
-    next1 MULTIPLY(1, a3, w2)                                                            \
+#define CHANNEL(c, next0, next1, next2, next3)                                        \
+    MULTIPLY(0, a0, w0)                                                               \
+    LOAD_WEIGHT("w2", c, 2)                                                           \
+    MULTIPLY(1, a1, w0) LOAD_ROW("a2", c, 2) MULTIPLY(0, a1, w1) LOAD_ROW("a3", c, 3) \
+        MULTIPLY(1, a2, w1) next0 MULTIPLY(0, a2, w2)                                 \
+    next1 MULTIPLY(1, a3, w2)                                                         \
     next2 next3
 #define STEP(c)                            \
     CHANNEL(#c,                            \
@@ -176,8 +177,8 @@ static void advance(uint32_t* restrict band, const uint8_t* restrict input, int3
 #define UPPER(row, second)                   \
     SHIFTED(row, "2*" TEXT(MIXQ_FIELD_BITS)) \
     SPREAD                                   \
-        "and %[a2], %[a2], %[a3]\n\t"        \
-        "uadd16 %[" #second "], %[" #second "], %[a2]\n\t"
+    "and %[a2], %[a2], %[a3]\n\t"            \
+    "uadd16 %[" #second "], %[" #second "], %[a2]\n\t"
 #define CARRY(row)                        \
     "add %[lo" #row "], %[w2], %[hi" #row \
     "], lsr #(" TEXT(MIXQ_FIELDS) "*" TEXT(MIXQ_FIELD_BITS) "-32)\n\t" LOAD_CONSTANT("hi" #row, 1)
