@@ -105,6 +105,7 @@ struct Machine::State {
     void map_memory();
     void install_hooks();
     void remove_hooks();
+    void forget_translations(std::uint32_t address, std::uint32_t bytes);
     template <typename Callback>
     void add_hook(int types, Callback* callback);
     std::uint8_t* host(std::uint32_t address, std::uint32_t bytes) const;
@@ -150,6 +151,7 @@ struct Machine::State {
     Semihosting semihosting;
 
     BlockObserver* observer = nullptr;
+    bool translated = false;  // something has run
     std::uint64_t limit = 0;
     std::uint64_t instructions = 0;  // of this run
     std::uint64_t age = 0;           // of all runs before
@@ -287,7 +289,14 @@ void Machine::State::add_hook(int types, Callback* callback) {
     hooks.push_back(hook);
 }
 
-// Translated code calls the hooks there were when it was translated, so it is thrown away.
+// Translated code calls the hooks there were when it was translated, so it is thrown away. Range by range: flushing all of
+// Unicorn's translation buffer writes a gigabyte.
+void Machine::State::forget_translations(std::uint32_t address, std::uint32_t bytes) {
+    if (!translated) return;
+    check(uc_ctl_remove_cache(uc, std::uint64_t{address}, std::uint64_t{address} + bytes),
+          "forget translated code");
+}
+
 void Machine::State::install_hooks() {
     if (observer != nullptr) {
         add_hook(UC_HOOK_BLOCK, &on_block_observed);
@@ -298,7 +307,8 @@ void Machine::State::install_hooks() {
     }
     add_hook(UC_HOOK_MEM_INVALID, &on_bad_memory);
     add_hook(UC_HOOK_INTR, &on_interrupt);
-    check(uc_ctl_flush_tlb(uc), "forget translated code");
+    for (const Region& region : board.regions) forget_translations(region.address, region.bytes);
+    forget_translations(kReturnPage, kPage);
 }
 
 void Machine::State::remove_hooks() {
@@ -505,6 +515,7 @@ void Machine::State::on_interrupt(uc_engine*, std::uint32_t number, void* self) 
 
 Stop Machine::State::run(std::uint32_t pc) {
     instructions = 0;
+    translated = true;
     last_block = ~0u;
     it_carried = 0;
     for (;;) {
@@ -648,16 +659,9 @@ void Machine::write(std::uint32_t address, std::span<const std::uint8_t> bytes) 
                                  std::string(state_->board.name));
     }
     std::copy(bytes.begin(), bytes.end(), to);
-    const Region* region = state_->board.find_region(address);
-    if (region->kind == MemoryKind::Flash) {
-        state_->code.forget();
-        check(uc_ctl_flush_tlb(state_->uc), "forget translated code");
-    } else {
-        // Code in RAM may have been replaced.
-        check(uc_ctl_remove_cache(
-                  state_->uc, std::uint64_t{address}, std::uint64_t{address} + bytes.size()),
-              "forget translated code");
-    }
+    // It may have been code.
+    if (state_->board.find_region(address)->kind == MemoryKind::Flash) state_->code.forget();
+    state_->forget_translations(address, static_cast<std::uint32_t>(bytes.size()));
 }
 
 void Machine::read(std::uint32_t address, std::span<std::uint8_t> bytes) const {
