@@ -1,0 +1,192 @@
+// The work of each kernel, read off its loops: iterations by kind, in closed form. A term is an
+// iteration that costs the same wherever it stands; what it costs is for the cost model to learn.
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "kernels/kernel.h"
+#include "kernels/slbc/deep.h"
+#include "kernels/slbc/literal.h"
+
+namespace mixq::kernels {
+
+namespace {
+
+using traces::Layer;
+using traces::LayerKind;
+using traces::Precision;
+using Terms = std::vector<WorkTerm>;
+
+double ceil_divide(double a, double b) {
+    return std::floor((a + b - 1) / b);
+}
+
+// Of the taps of one axis over all its outputs, those that fall inside the input.
+double taps_inside(int outputs, int taps, int stride, int padding, int inputs) {
+    double inside = 0;
+    for (int out = 0; out < outputs; ++out) {
+        for (int tap = 0; tap < taps; ++tap) {
+            const int in = out * stride - padding + tap;
+            inside += in >= 0 && in < inputs ? 1 : 0;
+        }
+    }
+    return inside;
+}
+
+double rows_inside(const Layer& layer) {
+    return taps_inside(
+        layer.out_height(), layer.kernel_height, layer.stride, layer.padding_y, layer.height);
+}
+
+double columns_inside(const Layer& layer) {
+    return taps_inside(
+        layer.out_width(), layer.kernel_width, layer.stride, layer.padding_x, layer.width);
+}
+
+double outputs_of(const Layer& layer) {
+    return static_cast<double>(layer.output_elements());
+}
+
+// baselines/naive.c
+Terms naive_work(const Layer& layer, Precision) {
+    const double out = layer.out_channels;
+    const double inside = out * rows_inside(layer) * columns_inside(layer);
+    return {{"multiplies", inside * layer.filter_channels()},
+            {"taps", inside},
+            {"columns", out * rows_inside(layer) * layer.out_width() * layer.kernel_width},
+            {"rows", outputs_of(layer) * layer.kernel_height},
+            {"outputs", outputs_of(layer)},
+            {"lines", out * layer.out_height()}};
+}
+
+// baselines/simd_int8.c
+Terms simd_int8_work(const Layer& layer, Precision) {
+    const double pixels = layer.out_height() * layer.out_width();
+    const double taps = layer.kernel_height * layer.kernel_width;
+    const double steps = ceil_divide(taps * layer.in_channels, 4);
+    Terms terms;
+    double computed = 1;  // pixels, with the last of an odd number twice
+    if (pixels > 1) {
+        const double blocks = ceil_divide(pixels, 2) * ceil_divide(layer.out_channels, 2);
+        computed = 2 * ceil_divide(pixels, 2);
+        terms = {{"steps", blocks * steps},
+                 {"blocks", blocks},
+                 {"outputs", computed * layer.out_channels},
+                 {"pixels", computed}};
+    } else {
+        const double blocks = ceil_divide(layer.out_channels, 4);
+        terms = {{"vector steps", blocks * steps}, {"vector outputs", layer.out_channels * 1.0}};
+    }
+    terms.push_back({"taps", computed * taps});
+    const double inside =
+        rows_inside(layer) * columns_inside(layer) * computed / std::max(pixels, 1.0);
+    if (layer.in_channels % 4 == 0) {
+        terms.push_back({"expanded words", inside * layer.in_channels / 4});
+        terms.push_back({"zero words", (computed * taps - inside) * layer.in_channels / 4});
+    } else {
+        terms.push_back({"single bytes", computed * taps * layer.in_channels});
+    }
+    return terms;
+}
+
+// slbc/row.h with slbc_literal.c or slbc_reordered.c
+Terms row_work(const Layer& layer, Precision precision, bool overlaps) {
+    const auto plan = slbc::plan_row(layer, precision);
+    if (!plan) throw std::invalid_argument("no work: the kernel refuses this layer");
+    const double fields = plan->shape.elements;
+    const double tail = layer.kernel_width - 1;
+    const double lines = layer.out_height();
+    const double rows = lines * layer.out_channels * layer.in_channels * layer.kernel_height;
+    const double packed = lines * layer.in_channels * layer.kernel_height;
+    const double segments =
+        overlaps ? plan->strips * (fields + tail) : plan->strips * fields + tail;
+    return {{"multiplies", rows * plan->strips},
+            {"segments", rows * segments},
+            {"kernel rows", rows},
+            {"starts", lines * layer.out_channels * segments},
+            {"outputs", outputs_of(layer)},
+            {"packed words", packed * plan->strips},
+            {"packed elements", packed * layer.width}};
+}
+
+Terms slbc_work(const Layer& layer, Precision precision) {
+    return row_work(layer, precision, true);
+}
+
+Terms rp_slbc_work(const Layer& layer, Precision precision) {
+    return row_work(layer, precision, false);
+}
+
+// Instructions of one segmentation of both rows with its strip's loop in slbc_deep.c, for fields of
+// more than 8 bits: counted there, and of one mix.
+double segment_instructions(const packing::FieldShape& shape) {
+    if (shape.elements == 4) return 35;
+    return shape.elements == 3 ? 33 : 25;
+}
+
+// slbc/slbc_deep.c
+Terms spatial_work(const Layer& layer, const slbc::SpatialPlan& plan) {
+    const double lines = ceil_divide(layer.out_height(), 2);  // two output rows at once
+    const double groups = lines * layer.out_channels * plan.groups;
+    const double lane_words = plan.shape.elements > 2 ? 2 : 1;
+    const double packed_rows = layer.in_channels * (2 * lines + 2);
+    const bool bytes = plan.shape.bits == 8;
+    const bool whole_words = bytes && layer.width % 4 == 0;
+    const double moved = layer.in_channels * (lines - 1) * 2 * plan.strips;
+    return {{"channel steps", groups * plan.strips * plan.group},
+            {"byte segments", bytes ? groups * plan.strips : 0},
+            {"segment instructions",
+             bytes ? 0 : groups * plan.strips * segment_instructions(plan.shape)},
+            {"groups", groups},
+            {"lane words", lines * layer.out_channels * (plan.strips + 1) * 2 * lane_words},
+            {"lane outputs", outputs_of(layer)},
+            {"packed elements", whole_words ? 0 : packed_rows * layer.width},
+            {"band words", moved + (whole_words ? packed_rows * plan.strips : 0)}};
+}
+
+// slbc/slbc_pointwise.c
+Terms pointwise_work(const Layer& layer, const slbc::PointwisePlan& plan) {
+    const double tiles = ceil_divide(layer.out_height() * layer.out_width(), 4);
+    const double quads = tiles * ceil_divide(layer.out_channels, 4);
+    const double pairs = plan.depth / 2 * plan.blocks;
+    return {{"pair steps", quads * pairs},
+            {"blocks", quads * plan.blocks},
+            {"quads", quads},
+            {"tile pairs", tiles * pairs},
+            {"outputs", outputs_of(layer)}};
+}
+
+Terms slbc_deep_work(const Layer& layer, Precision precision) {
+    if (layer.kernel_width == 3) {
+        if (const auto plan = slbc::plan_spatial(layer, precision))
+            return spatial_work(layer, *plan);
+    } else if (const auto plan = slbc::plan_pointwise(layer, precision)) {
+        return pointwise_work(layer, *plan);
+    }
+    throw std::invalid_argument("no work: the kernel refuses this layer");
+}
+
+struct Entry {
+    std::string_view kernel;
+    Terms (*work)(const Layer&, Precision);
+};
+
+constexpr Entry kWork[] = {
+    {"naive", naive_work},
+    {"simd-int8", simd_int8_work},
+    {"slbc", slbc_work},
+    {"rp-slbc", rp_slbc_work},
+    {"slbc-deep", slbc_deep_work},
+};
+
+}  // namespace
+
+Terms work(std::string_view kernel, const Layer& layer, Precision precision) {
+    for (const Entry& entry : kWork) {
+        if (entry.kernel == kernel) return entry.work(layer, precision);
+    }
+    throw std::invalid_argument("no work is known of kernel '" + std::string(kernel) +
+                                "': add it to kernels/analytic.cpp");
+}
+
+}  // namespace mixq::kernels
