@@ -41,7 +41,7 @@ void add_report(CLI::App& app) {
     verb->add_option("--traces", options->paths.traces, "Trace records, from mixq-sim trace");
     verb->add_option("--model", options->paths.model, "Latency model, from mixq-sim fit");
     verb->add_option("--nas", options->paths.nas, "Output folder of mixq-sim nas");
-    verb->add_option("--deploy", options->paths.deploy, "deploy.json of mixq-sim deploy");
+    verb->add_option("--deploy", options->paths.deploy, "JSON of mixq-sim deploy");
     verb->add_option("--compare", options->paths.compare, "JSON of mixq-sim compare");
     verb->add_option("--title", options->title, "Heading of the page");
     verb->add_option("-o,--output", options->output, "The page to write (- is stdout)")->required();
@@ -50,7 +50,7 @@ void add_report(CLI::App& app) {
 the system's light or dark theme, and names every file it was made of with its SHA-256.
 
   mixq-sim report --traces traces.csv --model model.csv -o report.html
-  mixq-sim report --traces traces.csv --model model.csv --nas nas --deploy deploy/deploy.json \
+  mixq-sim report --traces traces.csv --model model.csv --nas nas --deploy deploy.json \
                   --compare compare.json -o report.html)");
     verb->callback([options] { run(*options); });
 }

@@ -1,6 +1,6 @@
 // MB-09: a mispredicted branch costs 8 cycles, 6 if the flags were set at least 3 cycles before it.
-// A branch to the next instruction follows one bit of a shift register, against the same branch always
-// taken; both ways run the same instructions, and the branch is the younger of its pair, so only the
+// A branch follows one bit of a shift register, against the same branch always taken. It is the younger
+// of its pair, and both ways take one cycle to the same place (two nops; a nop and a jump), so only the
 // mispredicts differ. Value = extra cycles per extra mispredict; on a board half of loop a's branches.
 
 #include "probe.h"
@@ -26,7 +26,12 @@
     nop.w
     .endr
     beq.w 2f
+    nop.w
+    b.w 3f
 2:
+    nop.w
+    nop.w
+3:
     again
     leave \name
 .endm

@@ -15,7 +15,7 @@
     .type \name, %function
     .thumb_func
 \name :
-    push.w {r4-r11, lr}
+    push.w {r3-r11, lr}  // an even number: the stack stays 8-byte aligned
     movw r4, #:lower16:probe_data
     movt r4, #:upper16:probe_data
     mov.w r8, r4
@@ -45,7 +45,7 @@
 .endm
 
 .macro leave name
-    pop.w {r4-r11, pc}
+    pop.w {r3-r11, pc}
     .size \name, . - \name
 .endm
 

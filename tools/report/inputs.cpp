@@ -104,6 +104,10 @@ Deployment read_deployment(const std::string& text, const std::string& path) {
     deployment.clock_hz = required<std::uint64_t>(parsed, "clock_hz", path);
     deployment.ram_bytes = required<std::uint64_t>(parsed, "ram_bytes", path);
     deployment.flash_bytes = required<std::uint64_t>(parsed, "flash_bytes", path);
+    deployment.images_checked = optional<std::uint64_t>(parsed, "images_checked", 0, path);
+    if (!parsed.value("accuracy", json()).is_null()) {
+        deployment.accuracy = required<double>(parsed, "accuracy", path);
+    }
     for (const json& layer : array(parsed, "layers", path)) {
         const std::string where = path + ", layer " + std::to_string(deployment.layers.size() + 1);
         if (!layer.is_object()) throw std::runtime_error(where + ": not an object");
@@ -111,7 +115,7 @@ Deployment read_deployment(const std::string& text, const std::string& path) {
                                      required<std::string>(layer, "layer", where),
                                      required<std::string>(layer, "bits", where),
                                      required<std::string>(layer, "kernel", where),
-                                     optional<std::string>(layer, "why_not_faster", "", where),
+                                     optional<std::string>(layer, "note", "", where),
                                      required<std::uint64_t>(layer, "cycles", where)});
     }
     deployment.provenance = pairs(parsed.value("provenance", json::object()));

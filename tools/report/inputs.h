@@ -57,7 +57,7 @@ struct DeployedLayer {
     std::string layer;
     std::string bits;
     std::string kernel;
-    std::string why_not_faster;
+    std::string note;  // why no faster kernel runs it
     std::uint64_t cycles = 0;
 };
 
@@ -68,6 +68,8 @@ struct Deployment {
     std::uint64_t clock_hz = 0;
     std::uint64_t ram_bytes = 0;
     std::uint64_t flash_bytes = 0;
+    std::uint64_t images_checked = 0;  // with logits equal to the golden ones
+    std::optional<double> accuracy;    // on them
     std::vector<std::pair<std::string, std::string>> provenance;
 };
 

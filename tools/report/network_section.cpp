@@ -66,8 +66,8 @@ Drawing draw(const Deployment& deployment, const Palette& palette) {
 std::string network_section(const Inputs& inputs) {
     if (!inputs.deployment) {
         return missing("No network was deployed for this page.",
-                       "mixq-sim deploy nas/plan.csv -o deploy && mixq-sim report --deploy "
-                       "deploy/deploy.json -o report.html");
+                       "mixq-sim deploy nas/plan.csv -o firmware --json deploy.json && mixq-sim "
+                       "report --deploy deploy.json -o report.html");
     }
     const Deployment& deployment = *inputs.deployment;
     const double milliseconds =
@@ -79,6 +79,14 @@ std::string network_section(const Inputs& inputs) {
         grouped(static_cast<std::int64_t>(deployment.ram_bytes)) + " bytes of RAM, " +
         grouped(static_cast<std::int64_t>(deployment.flash_bytes)) +
         " bytes of flash. Each layer includes its pooling.");
+    if (deployment.images_checked > 0) {
+        out += paragraph(
+            "Before it was timed, the firmware gave the expected logits, bit for bit, on " +
+            grouped(static_cast<std::int64_t>(deployment.images_checked)) + " images" +
+            (deployment.accuracy
+                 ? "; accuracy on them " + fixed(100 * *deployment.accuracy, 1) + " %."
+                 : "."));
+    }
     if (deployment.layers.empty()) return out;
     out += figure(draw(deployment, Palette(inputs)), "Layers in the order they run.");
     std::vector<std::vector<std::string>> rows;
@@ -89,7 +97,7 @@ std::string network_section(const Inputs& inputs) {
                         layer.kernel,
                         grouped(static_cast<std::int64_t>(layer.cycles)),
                         fixed(share(deployment, layer), 1) + " %",
-                        layer.why_not_faster});
+                        layer.note});
     }
     return out + table("",
                        {{"layer"},
@@ -98,7 +106,7 @@ std::string network_section(const Inputs& inputs) {
                         {"kernel"},
                         {"cycles", true},
                         {"share", true},
-                        {"why no low-bit kernel"}},
+                        {"why no faster kernel"}},
                        rows);
 }
 

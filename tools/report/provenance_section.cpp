@@ -1,5 +1,6 @@
 // Which tool, compiler, board and files the numbers come from.
-#include <set>
+#include <algorithm>
+#include <array>
 
 #include "tools/console.h"
 #include "tools/report/page.h"
@@ -31,24 +32,19 @@ void add_record(std::vector<std::vector<std::string>>& rows, const traces::Prove
     add_unique(rows, "traces", "seed", std::to_string(from.seed));
 }
 
-// Of a model file, what is neither a figure nor a warning shown elsewhere.
-bool is_origin(const std::string& key) {
-    static const std::set<std::string> kOrigins = {"tool",
-                                                   "compiler",
-                                                   "flags",
-                                                   "core",
-                                                   "board",
-                                                   "clock_hz",
-                                                   "memory",
-                                                   "rows",
-                                                   "trace",
-                                                   "traces",
-                                                   "shapes",
-                                                   "format",
-                                                   "equation",
-                                                   "form",
-                                                   "fit_tool"};
-    return kOrigins.contains(key);
+// Of a model file: what fit noted about the traces, not the figures shown elsewhere.
+bool is_origin(std::string_view key) {
+    constexpr std::array kOrigins = {"traces",
+                                     "traces_sha256",
+                                     "rows",
+                                     "tool",
+                                     "compiler",
+                                     "flags",
+                                     "core",
+                                     "board",
+                                     "clock_hz",
+                                     "memory"};
+    return std::find(kOrigins.begin(), kOrigins.end(), key) != kOrigins.end();
 }
 
 }  // namespace
@@ -65,7 +61,7 @@ std::string provenance_section(const Inputs& inputs) {
     if (files.empty()) {
         return out + missing("No input was given.",
                              "mixq-sim report --traces traces.csv --model model.csv --nas nas "
-                             "--deploy deploy/deploy.json --compare compare.json -o report.html");
+                             "--deploy deploy.json --compare compare.json -o report.html");
     }
     out += table("Files this page was made of", {{"role"}, {"file"}, {"SHA-256"}}, files);
     std::vector<std::vector<std::string>> rows;
