@@ -40,8 +40,8 @@ constexpr Form kFp[] = {
     {"111011101 010 nnnn dddd 1011 0000 mmmm",  "vfma.f64",  Sisd,  kNoFlags, kFpMacDouble},
     {"111011101 D10 nnnn dddd 1010 N1M0 mmmm",  "vfms.f32",  Sisd,  kNoFlags, kFpMacSingle},
     {"111011101 010 nnnn dddd 1011 0100 mmmm",  "vfms.f64",  Sisd,  kNoFlags, kFpMacDouble},
-    {"111011101 D11 iiii dddd 1010 -0-0 iiii",  "vmov.f32",  Sisd,  kNoFlags, kSd},
-    {"111011101 011 iiii dddd 1011 -0-0 iiii",  "vmov.f64",  Sisd,  kNoFlags, kDd},
+    {"111011101 D11 iiii dddd 1010 0000 iiii",  "vmov.f32",  Sisd,  kNoFlags, kSd},
+    {"111011101 011 iiii dddd 1011 0000 iiii",  "vmov.f64",  Sisd,  kNoFlags, kDd},
     {"111011101 D11 0000 dddd 1010 01M0 mmmm",  "vmov.f32",  Sisd,  kNoFlags, kSd_Sm},
     {"111011101 011 0000 dddd 1011 0100 mmmm",  "vmov.f64",  Sisd,  kNoFlags, kDd_Dm},
     {"111011101 D11 0000 dddd 1010 11M0 mmmm",  "vabs.f32",  Sisd,  kNoFlags, kSd_Sm},
@@ -56,8 +56,8 @@ constexpr Form kFp[] = {
     {"111011101 D11 0011 dddd 1011 -100 mmmm",  "vcvt.f64",  Sisd,  kNoFlags, kSdn_Dm},
     {"111011101 D11 0100 dddd 1010 -1M0 mmmm",  "vcmp.f32",  Sisd,  kSets,    kFpCompareSingle},
     {"111011101 011 0100 dddd 1011 -100 mmmm",  "vcmp.f64",  Sisd,  kSets,    kFpCompareDouble},
-    {"111011101 D11 0101 dddd 1010 -1-0 ----",  "vcmp.f32",  Sisd,  kSets,    kFpZeroSingle},
-    {"111011101 011 0101 dddd 1011 -1-0 ----",  "vcmp.f64",  Sisd,  kSets,    kFpZeroDouble},
+    {"111011101 D11 0101 dddd 1010 -100 0000",  "vcmp.f32",  Sisd,  kSets,    kFpZeroSingle},
+    {"111011101 011 0101 dddd 1011 -100 0000",  "vcmp.f64",  Sisd,  kSets,    kFpZeroDouble},
     {"111011101 D11 0110 dddd 1010 -1M0 mmmm",  "vrint.f32", Sisd,  kNoFlags, kSd_Sm},     // VRINTR, VRINTZ
     {"111011101 011 0110 dddd 1011 -100 mmmm",  "vrint.f64", Sisd,  kNoFlags, kDd_Dm},
     {"111011101 D11 0111 dddd 1010 01M0 mmmm",  "vrint.f32", Sisd,  kNoFlags, kSd_Sm},     // VRINTX
@@ -81,12 +81,12 @@ constexpr Form kFp[] = {
     {"111111101 D11 11-- dddd 1010 -1M0 mmmm",  "vcvt.f32",  Sisd,  kNoFlags, kSd_Sm},     // VCVTA, N, P, M
     {"111111101 D11 11-- dddd 1011 -100 mmmm",  "vcvt.f64",  Sisd,  kNoFlags, kSd_Dm},
     // Between the register files.
-    {"11101110 0000 nnnn tttt 1010 N--1 ----",  "vmov.gs",   Sisd,  kNoFlags, kSn_Rt},
-    {"11101110 0001 nnnn tttt 1010 N--1 ----",  "vmov.sg",   Sisd,  kNoFlags, kRt_Sn},
-    {"11101110 00N0 nnnn tttt 1011 0001 ----",  "vmov.gs",   Sisd,  kNoFlags, kSn_Rt},     // half N of a double
-    {"11101110 00N1 nnnn tttt 1011 0001 ----",  "vmov.sg",   Sisd,  kNoFlags, kRt_Sn},
-    {"11101110 1110 0001 tttt 1010 ---1 ----",  "vmsr",      Sisd,  kSets,    kFpscr_Rt},
-    {"11101110 1111 0001 tttt 1010 ---1 ----",  "vmrs",      Sisd,  kUses,    kRt_Fpscr},
+    {"11101110 0000 nnnn tttt 1010 N001 0000",  "vmov.gs",   Sisd,  kNoFlags, kSn_Rt},
+    {"11101110 0001 nnnn tttt 1010 N001 0000",  "vmov.sg",   Sisd,  kNoFlags, kRt_Sn},
+    {"11101110 00N0 nnnn tttt 1011 0001 0000",  "vmov.gs",   Sisd,  kNoFlags, kSn_Rt},     // half N of a double
+    {"11101110 00N1 nnnn tttt 1011 0001 0000",  "vmov.sg",   Sisd,  kNoFlags, kRt_Sn},
+    {"11101110 1110 0001 tttt 1010 0001 0000",  "vmsr",      Sisd,  kSets,    kFpscr_Rt},
+    {"11101110 1111 0001 tttt 1010 0001 0000",  "vmrs",      Sisd,  kUses,    kRt_Fpscr},
     {"11101100 0100 uuuu tttt 1010 00M1 mmmm",  "vmov.ggss", Sisd,  kNoFlags, kSm_Sm1_Rt_Ru},
     {"11101100 0101 uuuu tttt 1010 00M1 mmmm",  "vmov.ssgg", Sisd,  kNoFlags, kRt_Ru_Sm_Sm1},
     {"11101100 0100 uuuu tttt 1011 0001 mmmm",  "vmov.ggss", Sisd,  kNoFlags, kDm_Rt_Ru},

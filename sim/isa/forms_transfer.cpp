@@ -75,11 +75,11 @@ constexpr Form kTransfers[] = {
     {"111110000100 nnnn tttt 1--1 iiiiiiii",   "str",     Store, kNoFlags, kStoreUpdate,    4},
     // Exclusive.
     {"111010000100 nnnn tttt dddd iiiiiiii",   "strex",   Store, kNoFlags, kStoreExclusive, 4},
-    {"111010000101 nnnn tttt ---- iiiiiiii",   "ldrex",   Load,  kNoFlags, kLoad,           4},
-    {"111010001100 nnnn tttt ---- 0100 dddd",  "strexb",  Store, kNoFlags, kStoreExclusive, 1},
-    {"111010001100 nnnn tttt ---- 0101 dddd",  "strexh",  Store, kNoFlags, kStoreExclusive, 2},
-    {"111010001101 nnnn tttt ---- 0100 ----",  "ldrexb",  Load,  kNoFlags, kLoad,           1},
-    {"111010001101 nnnn tttt ---- 0101 ----",  "ldrexh",  Load,  kNoFlags, kLoad,           2},
+    {"111010000101 nnnn tttt 1111 iiiiiiii",   "ldrex",   Load,  kNoFlags, kLoad,           4},
+    {"111010001100 nnnn tttt 1111 0100 dddd",  "strexb",  Store, kNoFlags, kStoreExclusive, 1},
+    {"111010001100 nnnn tttt 1111 0101 dddd",  "strexh",  Store, kNoFlags, kStoreExclusive, 2},
+    {"111010001101 nnnn tttt 1111 0100 1111",  "ldrexb",  Load,  kNoFlags, kLoad,           1},
+    {"111010001101 nnnn tttt 1111 0101 1111",  "ldrexh",  Load,  kNoFlags, kLoad,           2},
     // Two words, lists. A transfer that moves the stack pointer is called push or pop.
     {"11101001-100 nnnn tttt uuuu iiiiiiii",   "strd",    Store, kNoFlags, kStoreTwo,       4},
     {"11101001-101 nnnn tttt uuuu iiiiiiii",   "ldrd",    Load,  kNoFlags, kLoadTwo,        4},

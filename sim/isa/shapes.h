@@ -108,7 +108,7 @@ inline constexpr Shape kFpZeroDouble     {{{{'d', FpOperand, Double}}},         
 inline constexpr Shape kSn_Rt            {{{{'t', Normal}}},                                                              {{{'n', Single}}}};
 inline constexpr Shape kRt_Sn            {{{{'n', FpOperand, Single}}},                                                   {{{'t'}}}};
 inline constexpr Shape kSm_Sm1_Rt_Ru     {{{{'t', Normal}, {'u', Normal}}},                                               {{{'m', Single}, {kNextSingle, Single}}}};
-inline constexpr Shape kRt_Ru_Sm_Sm1     {{{{'m', FpOperand, Single}, {'M', FpOperand, Single}}},                         {{{'t'}, {'u'}}}};
+inline constexpr Shape kRt_Ru_Sm_Sm1     {{{{'m', FpOperand, Single}, {kNextSingle, FpOperand, Single}}},                         {{{'t'}, {'u'}}}};
 inline constexpr Shape kDm_Rt_Ru         {{{{'t', Normal}, {'u', Normal}}},                                               {{{'m', Double}}}};
 inline constexpr Shape kRt_Ru_Dm         {{{{'m', FpOperand, Double}}},                                                   {{{'t'}, {'u'}}}};
 inline constexpr Shape kFpLoadLiteralS   {{},                                                                             {{{'d', Single}}}};
