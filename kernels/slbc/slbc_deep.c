@@ -98,8 +98,9 @@ static void advance(uint32_t* restrict band, const uint8_t* restrict input, int3
 #define CHANNEL(c, next0, next1, next2, next3)                                        \
     MULTIPLY(0, a0, w0)                                                               \
     LOAD_WEIGHT("w2", c, 2)                                                           \
-    MULTIPLY(1, a1, w0) LOAD_ROW("a2", c, 2) MULTIPLY(0, a1, w1) LOAD_ROW("a3", c, 3) \
-        MULTIPLY(1, a2, w1) next0 MULTIPLY(0, a2, w2)                                 \
+    MULTIPLY(1, a1, w0)                                                               \
+    LOAD_ROW("a2", c, 2) MULTIPLY(0, a1, w1) LOAD_ROW("a3", c, 3) MULTIPLY(1, a2, w1) \
+        next0 MULTIPLY(0, a2, w2)                                                     \
     next1 MULTIPLY(1, a3, w2)                                                         \
     next2 next3
 #define STEP(c)                            \
