@@ -44,9 +44,15 @@ std::array<Word*, kNamed> places(std::array<Word, kRegisters>& registers) {
 
 }  // namespace
 
-OneInstruction::OneInstruction() {
-    check(uc_open(UC_ARCH_ARM, static_cast<uc_mode>(UC_MODE_THUMB | UC_MODE_MCLASS), &engine_));
-    check(uc_ctl_set_cpu_model(engine_, UC_CPU_ARM_CORTEX_M7));
+void OneInstruction::start_engine() {
+    const bool m7 = core_ == Core::CortexM7;
+    const int mode = m7 ? UC_MODE_THUMB | UC_MODE_MCLASS : UC_MODE_THUMB;
+    check(uc_open(UC_ARCH_ARM, static_cast<uc_mode>(mode), &engine_));
+    check(uc_ctl_set_cpu_model(engine_, m7 ? UC_CPU_ARM_CORTEX_M7 : UC_CPU_ARM_MAX));
+}
+
+OneInstruction::OneInstruction(Core core) : core_(core) {
+    start_engine();
     check(uc_mem_map(engine_, kCode, kCodeBytes, UC_PROT_ALL));
     for (std::uint32_t window : kWindows) {
         check(uc_mem_map(engine_, window, kDataBytes, UC_PROT_ALL));
@@ -129,6 +135,31 @@ std::uint32_t OneInstruction::place(std::uint32_t encoding, int size) {
     return address;
 }
 
+void OneInstruction::write_flags(const State& state, int it_condition) {
+    // ITSTATE is condition and mask; its bits 7:2 are XPSR's and CPSR's 15:10, bits 1:0 are 26:25.
+    const std::uint32_t it = it_condition < 16 ? it_condition << 4 | 8 : 0;
+    const std::uint32_t it_bits = it >> 2 << 10 | (it & 3) << 25;
+    std::uint32_t word = state.fp_flags;
+    check(uc_reg_write(engine_, UC_ARM_REG_FPSCR, &word));
+    if (core_ == Core::CortexM7) {
+        word = it_bits | 1U << 24;  // T
+        check(uc_reg_write(engine_, UC_ARM_REG_XPSR, &word));
+        word = state.flags;
+        check(uc_reg_write(engine_, UC_ARM_REG_APSR_NZCVQG, &word));
+    } else {
+        word = it_bits | state.flags | 1U << 5 | 0x1f;  // T, system mode
+        check(uc_reg_write(engine_, UC_ARM_REG_CPSR, &word));
+    }
+}
+
+void OneInstruction::read_flags(State& state) {
+    std::uint32_t word = 0;
+    check(uc_reg_read(engine_, core_ == Core::CortexM7 ? UC_ARM_REG_XPSR : UC_ARM_REG_CPSR, &word));
+    state.flags = word & (kConditionFlags | kGeFlags);
+    check(uc_reg_read(engine_, UC_ARM_REG_FPSCR, &word));
+    state.fp_flags = word & kConditionFlags;
+}
+
 Outcome OneInstruction::run(std::uint32_t address,
                             int size,
                             const State& before,
@@ -141,14 +172,7 @@ Outcome OneInstruction::run(std::uint32_t address,
                              const_cast<int*>(kNames.data()),
                              reinterpret_cast<void* const*>(values.data()),
                              kNamed));
-    // ITSTATE is condition and mask; its bits 7:2 are XPSR's 15:10, bits 1:0 are 26:25.
-    const std::uint32_t it = it_condition < 16 ? it_condition << 4 | 8 : 0;
-    std::uint32_t word = 1U << 24 | it >> 2 << 10 | (it & 3) << 25;
-    check(uc_reg_write(engine_, UC_ARM_REG_XPSR, &word));
-    word = before.flags;
-    check(uc_reg_write(engine_, UC_ARM_REG_APSR_NZCVQG, &word));
-    word = before.fp_flags;
-    check(uc_reg_write(engine_, UC_ARM_REG_FPSCR, &word));
+    write_flags(before, it_condition);
     stores_.clear();
     exception_ = false;
     const uc_err error = uc_emu_start(engine_, address | 1, address + size, 0, 1);
@@ -156,10 +180,7 @@ Outcome OneInstruction::run(std::uint32_t address,
     check(uc_reg_read_batch(
         engine_, const_cast<int*>(kNames.data()), reinterpret_cast<void**>(values.data()), kNamed));
     check(uc_reg_read(engine_, UC_ARM_REG_PC, &outcome.pc));
-    check(uc_reg_read(engine_, UC_ARM_REG_XPSR, &word));
-    outcome.state.flags = word & (kConditionFlags | kGeFlags);
-    check(uc_reg_read(engine_, UC_ARM_REG_FPSCR, &word));
-    outcome.state.fp_flags = word & kConditionFlags;
+    read_flags(outcome.state);
     outcome.stores = stores_;
     for (const Write& store : stores_) {
         fill(store.address, static_cast<std::uint32_t>(store.bytes));

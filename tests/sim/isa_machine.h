@@ -41,7 +41,9 @@ struct Outcome {
 // Memory's content depends on the address, so that a load shows a change of its address.
 class OneInstruction {
   public:
-    OneInstruction();
+    // Unicorn's Cortex-M7 has no double arithmetic; the newest Armv8-A it knows has, with the same encodings.
+    enum class Core { CortexM7, WithDoubles };
+    explicit OneInstruction(Core core = Core::CortexM7);
     ~OneInstruction();
     OneInstruction(const OneInstruction&) = delete;
     OneInstruction& operator=(const OneInstruction&) = delete;
@@ -61,6 +63,11 @@ class OneInstruction {
     static void on_write(uc_engine*, uc_mem_type, std::uint64_t, int, std::int64_t, void* self);
     void fill(std::uint64_t address, std::uint32_t bytes);
 
+    void start_engine();
+    void write_flags(const State& state, int it_condition);
+    void read_flags(State& state);
+
+    Core core_;
     uc_engine* engine_ = nullptr;
     uc_hook write_hook_ = 0;
     uc_hook exception_hook_ = 0;

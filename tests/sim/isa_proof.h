@@ -36,7 +36,8 @@ struct Verdict {
 
 class Proof {
   public:
-    explicit Proof(std::uint32_t seed) : random_(seed) {}
+    explicit Proof(std::uint32_t seed, OneInstruction::Core core = OneInstruction::Core::CortexM7)
+        : machine_(core), random_(seed) {}
 
     // Tries `states` base states, and more while something declared was not seen.
     Verdict examine(const Encoding& encoding,
