@@ -9,7 +9,6 @@ namespace mixq::tools::report {
 namespace {
 
 constexpr double kWidth = 720;
-constexpr double kLeft = 128;   // names
 constexpr double kRight = 628;  // room for the figures behind the bars
 constexpr double kTop = 34;
 constexpr double kRow = 26;
@@ -21,7 +20,18 @@ double share(const Deployment& deployment, const DeployedLayer& layer) {
                : 100 * static_cast<double>(layer.cycles) / static_cast<double>(deployment.cycles);
 }
 
+// Room for names and bits left of the bars.
+double left_margin(const Deployment& deployment) {
+    constexpr double kCharacter = 7;
+    std::size_t longest = 0;
+    for (const DeployedLayer& layer : deployment.layers) {
+        longest = std::max(longest, layer.name.size());
+    }
+    return 62 + kCharacter * static_cast<double>(std::min<std::size_t>(longest, 30));
+}
+
 Drawing draw(const Deployment& deployment, const Palette& palette) {
+    const double left = left_margin(deployment);
     const double bottom = kTop + kRow * static_cast<double>(deployment.layers.size());
     std::uint64_t largest = 0;
     for (const DeployedLayer& layer : deployment.layers) largest = std::max(largest, layer.cycles);
@@ -30,18 +40,18 @@ Drawing draw(const Deployment& deployment, const Palette& palette) {
                     "Cycles per layer of the deployed network",
                     "One bar per layer in the order they run, coloured by kernel. The table below "
                     "holds the same figures.");
-    const Scale scale = Scale::from_zero(static_cast<double>(largest), kLeft, kRight);
+    const Scale scale = Scale::from_zero(static_cast<double>(largest), left, kRight);
     drawing.horizontal_axis(scale, kTop, bottom, "simulated cycles per inference");
     double y = kTop;
     for (const DeployedLayer& layer : deployment.layers) {
         const double end = scale.at(static_cast<double>(layer.cycles));
         const std::string figures = grouped(static_cast<std::int64_t>(layer.cycles)) + " cycles, " +
                                     fixed(share(deployment, layer), 1) + " %";
-        drawing.text(kLeft - 50, y + 17, layer.name, Anchor::End);
-        drawing.text(kLeft - 8, y + 17, layer.bits, Anchor::End, "small");
-        drawing.rect(kLeft,
+        drawing.text(left - 50, y + 17, layer.name, Anchor::End);
+        drawing.text(left - 8, y + 17, layer.bits, Anchor::End, "small");
+        drawing.rect(left,
                      y + (kRow - kBar) / 2,
-                     end - kLeft,
+                     end - left,
                      kBar,
                      palette.css_class(layer.kernel),
                      layer.name + ", " + layer.layer + ", " + layer.bits + ", " + layer.kernel +
@@ -49,7 +59,7 @@ Drawing draw(const Deployment& deployment, const Palette& palette) {
         drawing.text(end + 6, y + 17, fixed(share(deployment, layer), 1) + " %", Anchor::Start);
         y += kRow;
     }
-    drawing.line(kLeft, kTop, kLeft, bottom, "base");
+    drawing.line(left, kTop, left, bottom, "base");
     std::vector<Drawing::Entry> entries;
     for (const std::string& kernel : palette.kernels()) {
         const bool used = std::any_of(deployment.layers.begin(),
@@ -57,7 +67,7 @@ Drawing draw(const Deployment& deployment, const Palette& palette) {
                                       [&](const auto& layer) { return layer.kernel == kernel; });
         if (used) entries.push_back({palette.css_class(kernel), kernel});
     }
-    drawing.legend(kLeft, 18, entries);
+    drawing.legend(left, 18, entries);
     return drawing;
 }
 

@@ -63,7 +63,12 @@ void draw_points(Drawing& drawing,
                 drawing.text(px + 9, py + 4, commonest_pair(point.bits), Anchor::Start, "small");
             } else {
                 drawing.diamond(px, py, 9, "result", tooltip(point));
-                drawing.text(px + 13, py + 4, "chosen, trained", Anchor::Start, "strong");
+                const bool late = px > (kLeft + kRight) / 2;  // the name stays inside the picture
+                drawing.text(late ? px - 13 : px + 13,
+                             py + 4,
+                             "chosen",
+                             late ? Anchor::End : Anchor::Start,
+                             "strong");
             }
         }
     }
@@ -90,9 +95,9 @@ Drawing draw(const std::vector<SearchPoint>& points) {
     drawing.vertical_axis(y, kLeft, kRight, "accuracy in %");
     drawing.legend(kLeft,
                    18,
-                   {{"trail", "search, before training at these bits"},
-                    {"uniform", "uniform, before training"},
-                    {"result", "result"}});
+                   {{"trail", "search, before training at these bits", Drawing::Mark::Circle},
+                    {"uniform", "uniform, before training", Drawing::Mark::Circle},
+                    {"result", "result, trained", Drawing::Mark::Diamond}});
     draw_points(drawing, points, x, y);
     return drawing;
 }

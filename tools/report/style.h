@@ -33,7 +33,7 @@ code { font: 0.88em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; ba
 .tile .value { font-size: 1.75rem; font-weight: 650; line-height: 1.2; letter-spacing: -0.02em; font-variant-numeric: tabular-nums; }
 .tile .value small { font-size: 0.95rem; font-weight: 500; color: var(--soft); letter-spacing: 0; }
 .tile .name { font-size: 0.85rem; color: var(--soft); }
-.tile .note { font-size: 0.82rem; color: var(--soft); margin-top: 4px; }
+.tile .note { font-size: 0.82rem; color: var(--soft); margin-top: 4px; overflow-wrap: anywhere; }
 .missing { border: 1px dashed var(--line); border-radius: 10px; padding: 14px 16px; color: var(--soft); }
 .warning { border-left: 4px solid var(--open); background: var(--open-soft); border-radius: 0 8px 8px 0; padding: 8px 14px; margin: 10px 0; max-width: none; }
 figure { margin: 14px 0 6px; }
@@ -63,7 +63,7 @@ th.n, td.n { text-align: right; white-space: nowrap; }
 details { margin: 12px 0 2px; } summary { cursor: pointer; color: var(--accent); font-size: 0.92rem; }
 footer { color: var(--soft); font-size: 0.85rem; padding-top: 6px; padding-bottom: 40px; }
 @media (max-width: 640px) { header { padding-top: 26px; } h1 { font-size: 1.5rem; } section { padding: 18px 16px; border-radius: 10px; }
-  main, header, footer { padding-left: 12px; padding-right: 12px; } .tiles { grid-template-columns: 1fr 1fr; gap: 10px; }
+  main, header, footer { padding-left: 12px; padding-right: 12px; } .tiles { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 10px; } .tile { padding: 12px; }
   .tile .value { font-size: 1.35rem; } }
 @media print { section { break-inside: avoid; border: 0; } nav { display: none; } }
 )css";

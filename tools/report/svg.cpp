@@ -246,7 +246,17 @@ void Drawing::legend(double x, double y, const std::vector<Entry>& entries) {
             at = x;
             y += kLegendStep;
         }
-        rect(at, y - 10, 12, 12, entry.css_class);
+        switch (entry.mark) {
+            case Mark::Square:
+                rect(at, y - 10, 12, 12, entry.css_class);
+                break;
+            case Mark::Circle:
+                circle(at + 6, y - 4, 5, entry.css_class, {});
+                break;
+            case Mark::Diamond:
+                diamond(at + 6, y - 4, 7, entry.css_class, {});
+                break;
+        }
         text(at + 18, y, entry.name, Anchor::Start);
         at += space;
     }

@@ -77,10 +77,13 @@ class Drawing {
     void horizontal_axis(const Scale& scale, double top, double bottom, std::string_view name);
     void vertical_axis(const Scale& scale, double left, double right, std::string_view name);
 
-    // Squares with names in a row from the left, wrapped at the width.
+    enum class Mark { Square, Circle, Diamond };
+
+    // Marks with names in a row from the left, wrapped at the width.
     struct Entry {
         std::string css_class;
         std::string name;
+        Mark mark = Mark::Square;
     };
 
     void legend(double x, double y, const std::vector<Entry>& entries);
