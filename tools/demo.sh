@@ -75,19 +75,21 @@ stage() {
 }
 
 # step VERB ARGUMENTS...: a stage of mixq-sim. What has run with the same program and arguments, after the same steps, is
-# not run again.
+# not run again; a search that was interrupted goes on from its checkpoint.
 history=
 step() {
-    local stamp=$out/.done-$1 known
+    local mark=$out/.$1 known resume=()
     history+="$*"$'\n'
     known=$(printf '%s' "$history" | cat "$build/mixq-sim" - | sha256sum)
-    if [[ -f $stamp && $(<"$stamp") == "$known" ]]; then
+    if [[ -f $mark.done && $(<"$mark.done") == "$known" ]]; then
         printf '\n== %s: done before\n' "$1"
         names+=("$1") seconds+=("-")
         return
     fi
-    stage "$1" "$build/mixq-sim" "$@"
-    printf '%s\n' "$known" >"$stamp"
+    if [[ $1 == nas && -f $mark.begun && $(<"$mark.begun") == "$known" ]]; then resume=(--resume); fi
+    printf '%s\n' "$known" >"$mark.begun"
+    stage "$1" "$build/mixq-sim" "$@" "${resume[@]}"
+    printf '%s\n' "$known" >"$mark.done"
 }
 
 cd -- "$root"
