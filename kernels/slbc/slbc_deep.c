@@ -85,43 +85,49 @@ static void advance(uint32_t* restrict band, const uint8_t* restrict input, int3
     }
 }
 
+// The core, in registers of its own choice since it needs all of them.
+//   r0 band, r1 weights, r2 lanes; r3:r4 and r5:r6 the packed accumulators of the upper and the lower output row;
+//   r7..r10 band rows 0..3, r11, r12, lr kernel rows 0..2; at a segmentation r7, r11 and r8, r12 hold lanes
+// On the stack: the lanes' start and end, groups left.
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+#define LINE(text) text "\n\t"
+#define FIELD TEXT(MIXQ_FIELD_BITS)
 #define LOAD_ROW(into, c, row) \
-    "ldr %[" into "], [%[in], #(((" c ")*4+" #row ")*4*" TEXT(MIXQ_STRIPS) ")]\n\t"
-#define LOAD_WEIGHT(into, c, row) "ldr %[" into "], [%[w], #(((" c ")*3+" #row ")*4)]\n\t"
-#define LOAD_CONSTANT(into, i) "ldr %[" into "], [%[w], #(" TEXT(MIXQ_GROUP) "*12+4*" #i ")]\n\t"
-#define MULTIPLY(row, a, w) "smlal %[lo" #row "], %[hi" #row "], %[" #a "], %[" #w "]\n\t"
+    LINE("ldr " #into ", [r0, #((4*(" c ")+" #row ")*4*" TEXT(MIXQ_STRIPS) ")]")
+#define LOAD_WEIGHT(into, c, row) LINE("ldr " #into ", [r1, #(4*(3*(" c ")+" #row "))]")
+#define LOAD_CONSTANT(into, i) LINE("ldr " #into ", [r1, #(12*" TEXT(MIXQ_GROUP) "+4*" #i ")]")
+#define LOAD_LANES(into, i) LINE("ldr " #into ", [r2, #(4*" #i ")]")
+#define STORE_LANES(from, i) LINE("str " #from ", [r2, #(4*" #i ")]")
+// Into the accumulator of the upper or of the lower row.
+#define UPPER(a, w) LINE("smlal r3, r4, " #a ", " #w)
+#define LOWER(a, w) LINE("smlal r5, r6, " #a ", " #w)
 
-// One channel: rows 0..3 of the band against kernel rows 0..2, for both output rows. A load beside every multiply: a0, a1, w0
-// and w1 are there already, and the last slots fetch what comes next.
-#define CHANNEL(c, next0, next1, next2, next3)                                        \
-    MULTIPLY(0, a0, w0)                                                               \
-    LOAD_WEIGHT("w2", c, 2)                                                           \
-    MULTIPLY(1, a1, w0)                                                               \
-    LOAD_ROW("a2", c, 2) MULTIPLY(0, a1, w1) LOAD_ROW("a3", c, 3) MULTIPLY(1, a2, w1) \
-        next0 MULTIPLY(0, a2, w2)                                                     \
-    next1 MULTIPLY(1, a3, w2)                                                         \
-    next2 next3
-#define STEP(c)                            \
-    CHANNEL(#c,                            \
-            LOAD_ROW("a0", #c "+1", 0),    \
-            LOAD_WEIGHT("w0", #c "+1", 0), \
-            LOAD_ROW("a1", #c "+1", 1),    \
-            LOAD_WEIGHT("w1", #c "+1", 1))
-
-#define LOAD_LANES(into, i) "ldr %[" into "], [%[lanes], #(4*" #i ")]\n\t"
-#define STORE_LANES(from, i) "str %[" from "], [%[lanes], #(4*" #i ")]\n\t"
+// clang-format off
+// One channel: band rows against kernel rows for both output rows, a load beside every multiply. Band rows 0 and 1, kernel rows
+// 0 and 1 are there already, and the last slots fetch what comes next.
+#define CHANNEL(c, next0, next1, next2, next3) \
+    UPPER(r7, r11)  LOAD_WEIGHT(lr, c, 2)      \
+    LOWER(r8, r11)  LOAD_ROW(r9, c, 2)         \
+    UPPER(r8, r12)  LOAD_ROW(r10, c, 3)        \
+    LOWER(r9, r12)  next0                      \
+    UPPER(r9, lr)   next1                      \
+    LOWER(r10, lr)  next2 next3
+#define STEP(c)                                                   \
+    CHANNEL(#c,                                                   \
+            LOAD_ROW(r7, #c "+1", 0), LOAD_WEIGHT(r11, #c "+1", 0), \
+            LOAD_ROW(r8, #c "+1", 1), LOAD_WEIGHT(r12, #c "+1", 1))
 #if LANE_WORDS == 2
-#define LAST(c) \
-    CHANNEL(c, LOAD_LANES("a0", 0), LOAD_LANES("w0", 1), LOAD_LANES("a1", 2), LOAD_LANES("w1", 3))
-#define STORE_ALL \
-    STORE_LANES("a0", 0) STORE_LANES("w0", 1) STORE_LANES("a1", 2) STORE_LANES("w1", 3)
+#define LAST(c) CHANNEL(c, LOAD_LANES(r7, 0), LOAD_LANES(r11, 1), LOAD_LANES(r8, 2), LOAD_LANES(r12, 3))
+#define LOAD_ALL LOAD_LANES(r7, 0) LOAD_LANES(r11, 1) LOAD_LANES(r8, 2) LOAD_LANES(r12, 3)
+#define STORE_ALL STORE_LANES(r7, 0) STORE_LANES(r11, 1) STORE_LANES(r8, 2) STORE_LANES(r12, 3)
 #else
-#define LAST(c) CHANNEL(c, LOAD_LANES("a0", 0), LOAD_LANES("a1", 1), , )
-#define STORE_ALL STORE_LANES("a0", 0) STORE_LANES("a1", 1)
+#define LAST(c) CHANNEL(c, LOAD_LANES(r7, 0), LOAD_LANES(r8, 1), , )
+#define LOAD_ALL LOAD_LANES(r7, 0) LOAD_LANES(r8, 1)
+#define STORE_ALL STORE_LANES(r7, 0) STORE_LANES(r8, 1)
 #endif
-
 #define STEPS_1
 #define STEPS_2 STEP(0)
 #define STEPS_3 STEPS_2 STEP(1)
@@ -138,82 +144,89 @@ static void advance(uint32_t* restrict band, const uint8_t* restrict input, int3
 #define STEPS_14 STEPS_13 STEP(12)
 #define STEPS_15 STEPS_14 STEP(13)
 #define STEPS_16 STEPS_15 STEP(14)
-#define JOIN_(a, b) a##b
-#define JOIN(a, b) JOIN_(a, b)
 #define STEPS JOIN(STEPS_, MIXQ_GROUP)
 
-// Segmentation: the FIELDS lowest fields of both accumulators into their 16-bit lanes (a0, w0 and a1, w1), then the carry.
+// Segmentation of the FIELDS lowest fields of both accumulators into their 16-bit lanes, then the carry. TAIL: the carry of the
+// last strip, at most two fields.
 #if MIXQ_FIELD_BITS == 8
 // Fields 0 and 2, fields 1 and 3. The high word becomes the low one; its upper two bytes are still at their bias.
-#define SEGMENT \
-    "uxtab16 %[a0], %[a0], %[lo0]\n\t"                         \
-    "uxtab16 %[w0], %[w0], %[lo0], ror #8\n\t"                 \
-    "mov %[lo0], %[hi0]\n\t"                                   \
-    "uxtab16 %[a1], %[a1], %[lo1]\n\t" LOAD_CONSTANT("hi0", 0) \
-    "uxtab16 %[w1], %[w1], %[lo1], ror #8\n\t"                 \
-    "mov %[lo1], %[hi1]\n\t" STORE_ALL                         \
-    "mov %[hi1], %[hi0]\n\t"
+#define START LOAD_CONSTANT(r3, 0) LINE("mov r4, r3") LINE("mov r5, r3") LINE("mov r6, r3")
+#define SEGMENT                                         \
+    LINE("uxtab16 r7, r7, r3")                          \
+    LINE("uxtab16 r11, r11, r3, ror #8")                \
+    LINE("mov r3, r4")                                  \
+    LINE("uxtab16 r8, r8, r5")  LOAD_CONSTANT(r4, 0)    \
+    LINE("uxtab16 r12, r12, r5, ror #8")                \
+    LINE("mov r5, r6") STORE_ALL                        \
+    LINE("mov r6, r4")
+#define TAIL_FIELDS                                     \
+    LOAD_ALL                                            \
+    LINE("uxtab16 r7, r7, r3")                          \
+    LINE("uxtab16 r11, r11, r3, ror #8")                \
+    LINE("uxtab16 r8, r8, r5")                          \
+    LINE("uxtab16 r12, r12, r5, ror #8") STORE_ALL
 #else
-// Fields 0 and 1, fields 2 and 3 if there are. a3 is the mask of two fields, a2 a temporary, w2 the bias of the fields to come.
-#define BITS(expression) "#(" #expression ")"
-#define PAIR(row, first) \
-    "pkhbt %[a2], %[lo" #row "], %[lo" #row "], lsl #(16-" TEXT(MIXQ_FIELD_BITS) ")\n\t" \
-    "and %[a2], %[a2], %[a3]\n\t" \
-    "uadd16 %[" #first "], %[" #first "], %[a2]\n\t"
-#define SHIFTED(row, bits)              \
-    "lsr %[a2], %[lo" #row "], #(" bits \
-    ")\n\t"                             \
-    "orr %[a2], %[a2], %[hi" #row "], lsl #(32-" bits ")\n\t"
+// Fields 0 and 1, fields 2 and 3 if there are. r10 is the mask of two fields, r9 a temporary, lr the bias of the fields to come.
+#define START LOAD_CONSTANT(r3, 2) LOAD_CONSTANT(r4, 1) LINE("mov r5, r3") LINE("mov r6, r4")
+#define MASK LINE("movw r10, #((1<<" FIELD ")-1)") LINE("movt r10, #((1<<" FIELD ")-1)")
+#define SPREAD(from) LINE("pkhbt r9, " #from ", " #from ", lsl #(16-" FIELD ")")
+#define ADD(lanes) LINE("and r9, r9, r10") LINE("uadd16 " #lanes ", " #lanes ", r9")
+#define SHIFTED(lo, hi) LINE("lsr r9, " #lo ", #(2*" FIELD ")") LINE("orr r9, r9, " #hi ", lsl #(32-2*" FIELD ")")
 #if MIXQ_FIELDS == 2
-#define UPPER(row, second)
-#define CARRY(row)                           \
-    SHIFTED(row, "2*" TEXT(MIXQ_FIELD_BITS)) \
-    "add %[lo" #row "], %[a2], %[w2]\n\t" LOAD_CONSTANT("hi" #row, 1)
+#define UPPER_FIELDS(lo, hi, lanes)
+#define CARRY(lo, hi) SHIFTED(lo, hi) LINE("add " #lo ", r9, lr")
 #else
 #if MIXQ_FIELDS == 4
-#define SPREAD "pkhbt %[a2], %[a2], %[a2], lsl #(16-" TEXT(MIXQ_FIELD_BITS) ")\n\t"
+#define UPPER_FIELDS(lo, hi, lanes) SHIFTED(lo, hi) SPREAD(r9) ADD(lanes)
+#else  // a third field alone: what the upper lane gathers is never read
+#define UPPER_FIELDS(lo, hi, lanes) SHIFTED(lo, hi) ADD(lanes)
+#endif
+#define CARRY(lo, hi) LINE("add " #lo ", lr, " #hi ", lsr #(" TEXT(MIXQ_FIELDS) "*" FIELD "-32)")
+#endif
+#define SEGMENT                                                                          \
+    MASK LOAD_CONSTANT(lr, 0)                                                            \
+    SPREAD(r3) ADD(r7) UPPER_FIELDS(r3, r4, r11) CARRY(r3, r4) LOAD_CONSTANT(r4, 1)      \
+    SPREAD(r5) ADD(r8) UPPER_FIELDS(r5, r6, r12) CARRY(r5, r6) STORE_ALL                 \
+    LINE("mov r6, r4")
+#define TAIL_FIELDS LOAD_ALL MASK SPREAD(r3) ADD(r7) SPREAD(r5) ADD(r8) STORE_ALL
+#endif
+#if TAIL
+#define FINISH_GROUP TAIL_FIELDS
 #else
-#define SPREAD  // a third field alone: what the upper lane gathers is never read
+#define FINISH_GROUP
 #endif
-#define UPPER(row, second)                   \
-    SHIFTED(row, "2*" TEXT(MIXQ_FIELD_BITS)) \
-    SPREAD                                   \
-    "and %[a2], %[a2], %[a3]\n\t"            \
-    "uadd16 %[" #second "], %[" #second "], %[a2]\n\t"
-#define CARRY(row)                        \
-    "add %[lo" #row "], %[w2], %[hi" #row \
-    "], lsr #(" TEXT(MIXQ_FIELDS) "*" TEXT(MIXQ_FIELD_BITS) "-32)\n\t" LOAD_CONSTANT("hi" #row, 1)
-#endif
-#define SEGMENT                                                                                   \
-    "ldr %[a3], %[mask]\n\t" LOAD_CONSTANT("w2", 0) PAIR(0, a0) UPPER(0, w0) CARRY(0) PAIR(1, a1) \
-        UPPER(1, w1) CARRY(1) STORE_ALL
+#if MIXQ_FIELD_BITS == 8
+#define CONSTANT_WORDS "1"
+#else
+#define CONSTANT_WORDS "3"
 #endif
 
-// All strips of one group of channels. Returns the fields that carry beyond the last strip in tail0 and tail1.
-MIXQ_INLINE void run_group(
-    const uint32_t* in, const uint32_t* w, uint32_t* lanes, uint32_t* tail0, uint32_t* tail1) {
-    uint32_t a0, a1, a2, a3, w0, w1, w2;
-    uint32_t lo0 = w[3 * MIXQ_GROUP + CONSTANTS - 1], hi0 = w[3 * MIXQ_GROUP + (S == 8 ? 0 : 1)];
-    uint32_t lo1 = lo0, hi1 = hi0;
-    const uint32_t* const end = lanes + STRIPS * 2 * LANE_WORDS;
-    const uint32_t mask = FIELD_MASK * 0x10001u;
-    __asm volatile(
-        "1:\n\t"
-        LOAD_ROW("a0", "0", 0) LOAD_WEIGHT("w0", "0", 0) LOAD_ROW("a1", "0", 1) LOAD_WEIGHT("w1", "0", 1)
-        STEPS LAST(TEXT(MIXQ_GROUP) "-1")
-        SEGMENT
-        "ldr %[a3], %[end]\n\t"
-        "add %[in], #4\n\t"
-        "add %[lanes], #(8*" TEXT(LANE_WORDS) ")\n\t"
-        "cmp %[lanes], %[a3]\n\t"
-        "bne 1b\n\t"
-        : [lo0] "+r"(lo0), [hi0] "+r"(hi0), [lo1] "+r"(lo1), [hi1] "+r"(hi1), [in] "+r"(in), [lanes] "+r"(lanes),
-          [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3), [w0] "=&r"(w0), [w1] "=&r"(w1), [w2] "=&r"(w2)
-        : [w] "r"(w), [end] "m"(end), [mask] "m"(mask)
-        : "cc", "memory");
-    *tail0 = lo0;
-    *tail1 = lo1;
+// All groups of one filter (of one chunk) into the 16-bit lanes. Returns where the next weights lie. The pointer to the band moves
+// along a row, then from one group to the next.
+static __attribute__((naked, noinline)) const uint32_t *add_groups(
+    const uint32_t *band __attribute__((unused)), const uint32_t *weights __attribute__((unused)),
+    uint32_t *lanes __attribute__((unused))) {
+    __asm(
+        LINE("push {r4-r11, lr}") LINE("sub sp, #12")
+        LINE("movw r3, #(8*" TEXT(LANE_WORDS) "*" TEXT(MIXQ_STRIPS) ")") LINE("add r3, r2")
+        LINE("str r2, [sp]") LINE("str r3, [sp, #4]")
+        LINE("movw r3, #" TEXT(MIXQ_GROUPS)) LINE("str r3, [sp, #8]")
+        LINE("2:") START
+        LINE("1:")
+        LOAD_ROW(r7, "0", 0) LOAD_WEIGHT(r11, "0", 0) LOAD_ROW(r8, "0", 1) LOAD_WEIGHT(r12, "0", 1)
+        STEPS LAST(TEXT(MIXQ_GROUP) "-1") SEGMENT
+        LINE("ldr r10, [sp, #4]")
+        LINE("add r0, #4") LINE("add r2, #(8*" TEXT(LANE_WORDS) ")")
+        LINE("cmp r2, r10") LINE("bne 1b")
+        FINISH_GROUP
+        LINE("ldr r10, [sp, #8]") LINE("ldr r2, [sp]")
+        LINE("addw r1, r1, #(4*(3*" TEXT(MIXQ_GROUP) "+" CONSTANT_WORDS "))")
+        LINE("addw r0, r0, #((4*" TEXT(MIXQ_GROUP) "-1)*4*" TEXT(MIXQ_STRIPS) ")")
+        LINE("subs r10, #1") LINE("str r10, [sp, #8]") LINE("bne 2b")
+        LINE("mov r0, r1") LINE("add sp, #12") LINE("pop {r4-r11, pc}"));
 }
+
+// clang-format on
 
 // Field n's lane of one row: for 8-bit fields words hold fields (0, 2) and (1, 3), otherwise (0, 1) and (2, 3).
 MIXQ_INLINE const uint32_t* lane_word(const uint32_t* lanes,
@@ -227,34 +240,13 @@ MIXQ_INLINE int lane_is_top(uint32_t field) {
     return S == 8 ? field >= 2 : field % 2 == 1;
 }
 
-// The carry of the last strip, where output columns need it: its two fields, in lanes 0 of the next strip's two words for
-// 8-bit fields, in both lanes of the first word otherwise.
-MIXQ_INLINE void segment_tail(uint32_t* lanes, uint32_t tail) {
-#if MIXQ_FIELD_BITS == 8
-    lanes[0] = mixq_add_even(lanes[0], tail);
-    lanes[1] = mixq_add_odd(lanes[1], tail);
-#else
-    lanes[0] = __uadd16(lanes[0], (tail & FIELD_MASK) | (tail << (16 - S) & FIELD_MASK << 16));
-#endif
-}
-
 // One filter of one chunk of channels into the 16-bit lanes. Returns where the next weights lie.
-static const uint32_t* run_chunk(uint32_t* restrict lanes,
-                                 const uint32_t* band,
-                                 const uint32_t* weights) {
+MIXQ_INLINE const uint32_t* run_chunk(uint32_t* restrict lanes,
+                                      const uint32_t* band,
+                                      const uint32_t* weights) {
     const uint32_t start = *weights++;
     for (uint32_t i = 0; i < (STRIPS + 1) * 2 * LANE_WORDS; ++i) lanes[i] = start;
-    for (uint32_t group = 0; group < MIXQ_GROUPS; ++group) {
-        uint32_t tail0, tail1;
-        run_group(band, weights, lanes, &tail0, &tail1);
-        if (TAIL) {
-            segment_tail(lanes + STRIPS * 2 * LANE_WORDS, tail0);
-            segment_tail(lanes + (STRIPS * 2 + 1) * LANE_WORDS, tail1);
-        }
-        band += MIXQ_GROUP * 4 * STRIPS;
-        weights += MIXQ_GROUP * 3 + CONSTANTS;
-    }
-    return weights;
+    return add_groups(band, weights, lanes);
 }
 
 // Requantises one row of one filter.
