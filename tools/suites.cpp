@@ -21,11 +21,27 @@ Suite demo_suite() {
                                              "conv1x1:16x64@12x12",
                                              "conv1x1:64x64@8x8",
                                              "conv1x1:128x32@6x6"};
-    Suite suite{"demo", "five kernels, w2a2 w3a3 w4a4 w8a8, ten conv3x3 and conv1x1 layers", {}};
+    // What a network has beside those: its first layer, of three channels, and its head. Without them
+    // the model cannot say what such layers cost, and a search over a network stops.
+    const std::vector<std::string> ends = {"conv3x3:3x16@32x32",
+                                           "conv3x3:3x24@16x16",
+                                           "conv3x3:6x8@12x12",
+                                           "fc:512x64",
+                                           "fc:256x10",
+                                           "fc:320x16",
+                                           "fc:128x128"};
+    // Bits whose fields the packed kernel lays out in other ways than those of the three pairs.
+    const std::vector<std::string> wide = {
+        "conv3x3:8x8@16x16", "conv3x3:24x24@10x10", "conv3x3:3x16@32x32", "conv1x1:64x64@8x8"};
+    Suite suite{"demo", "five kernels, w2a2 to w8a8, conv3x3, conv1x1 and fc layers", {}};
+    const auto add = [&](const std::vector<KernelRun>& runs) {
+        suite.runs.insert(suite.runs.end(), runs.begin(), runs.end());
+    };
     suite.runs = cross(
         {"naive", "simd-int8", "slbc", "rp-slbc", "slbc-deep"}, layers, {"w2a2", "w3a3", "w4a4"});
-    const std::vector<KernelRun> bytes = cross({"naive", "simd-int8"}, layers, {"w8a8"});
-    suite.runs.insert(suite.runs.end(), bytes.begin(), bytes.end());
+    add(cross({"naive", "simd-int8"}, layers, {"w8a8"}));
+    add(cross({"naive", "simd-int8"}, ends, {"w8a8"}));
+    add(cross({"slbc-deep"}, wide, {"w2a8", "w5a5", "w6a3"}));
     return suite;
 }
 
