@@ -620,7 +620,12 @@ std::string Machine::State::where(std::uint32_t pc) const {
 }
 
 Stop Machine::State::fault(std::uint32_t pc, const std::string& cause) const {
-    return {Halt::Fault, pc, 0, "fault at " + where(pc) + ": " + cause};
+    // At full speed the emulator keeps the address of a block, not of every instruction.
+    const bool block_only = observer == nullptr && pc == last_block;
+    return {Halt::Fault,
+            pc,
+            0,
+            (block_only ? "fault in the block at " : "fault at ") + where(pc) + ": " + cause};
 }
 
 std::string Machine::State::access_cause(uc_err error) const {

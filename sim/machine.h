@@ -28,7 +28,7 @@ enum class Halt : std::uint8_t {
 
 struct Stop {
     Halt halt = Halt::Returned;
-    std::uint32_t address = 0;  // pc at the stop
+    std::uint32_t address = 0;  // pc at the stop; of a Fault at full speed, maybe of its block
     int exit_code = 0;          // of Exited
     std::string message;  // one line, with address, function and cause, for Fault, InstructionLimit
                           // and UnknownInstruction

@@ -596,7 +596,7 @@ void Pipeline::State::branch(const Compiled& code,
                              bool executed) {
     ++totals.branches;
     BranchSite& site = sites[code.site];
-    const bool taken = executed && next_address != code.fall_through;
+    const bool taken = executed && (next_address != code.fall_through || !code.conditional);
     int penalty = 0;
     if (code.conditional && !predict_direction(code, site, taken)) {
         const std::uint8_t decides = code.compared != 0xff ? code.compared : kFlagsRegister;

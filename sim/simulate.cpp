@@ -101,7 +101,8 @@ void Simulation::State::leave_above(std::size_t depth) {
 void Simulation::State::follow(const Block& block, std::uint32_t next_address) {
     const std::uint32_t after = block.address + block.size;
     const BranchKind kind = block.instructions.back().branch;
-    entering = next_address != after;
+    // A jump to what follows is one too.
+    entering = next_address != after || !block.instructions.back().conditional;
     if (!entering) return;
     if (kind == BranchKind::Call) {
         if (frames.size() == kMaxDepth) frames.erase(frames.begin());

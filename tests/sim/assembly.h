@@ -20,9 +20,9 @@ sim::Image assemble(const std::string& source);
 std::filesystem::path assemble_elf(const std::string& source);
 
 struct LoopOptions {
-    std::string setup;    // before the loop
-    int head_offset = 0;  // bytes past an 8-byte boundary at which the loop begins
-    std::string after;    // after the function: subroutines
+    std::string setup = {};  // before the loop
+    int head_offset = 0;     // bytes past an 8-byte boundary at which the loop begins
+    std::string after = {};  // after the function: subroutines
     std::string board = "stm32f746";
 };
 
