@@ -30,36 +30,34 @@ struct Options {
     std::optional<std::uint64_t> max_flash;
 };
 
-// The fastest kernel for a layer with its own weights, measured. The plain loop is only tried where
+// The fastest kernel for a layer with its own weights, measured. The plain loop is only taken where
 // nothing else fits: it is never faster and takes longest to simulate.
 kernels::Choice choose_measured(const Measurement& measurement,
                                 const kernels::IntegerLayer& layer) {
-    kernels::Choice choice;
-    std::uint64_t fewest = 0;
-    std::string slower;
-    std::string refused;
+    struct Candidate {
+        std::string kernel;
+        std::uint64_t cycles;
+    };
+
+    std::vector<Candidate> candidates;
     for (const kernels::Kernel* kernel : kernels::all_kernels()) {
         const std::string name(kernel->name());
-        if (name == "naive") continue;
-        if (const auto why = refusal(name, layer)) {
-            refused += (refused.empty() ? "" : "; ") + name + ": " + *why;
-            continue;
-        }
-        const traces::Record record = measurement.simulate(measurement.build(name, layer));
-        if (choice.kernel.empty() || record.cycles < fewest) {
-            choice.kernel = name;
-            fewest = record.cycles;
-        }
-        slower += (slower.empty() ? "" : ", ") + name + " " +
-                  grouped(static_cast<std::int64_t>(record.cycles));
+        if (name == "naive" || refusal(name, layer)) continue;
+        candidates.push_back({name, measurement.simulate(measurement.build(name, layer)).cycles});
     }
-    if (choice.kernel.empty()) choice.kernel = "naive";
-    if (choice.kernel == "naive" || choice.kernel == "simd-int8") {
-        choice.why_not_faster = refused;
-        if (slower.find(", ") != std::string::npos) {
-            choice.why_not_faster +=
-                (refused.empty() ? "" : "; ") + std::string("cycles: ") + slower;
-        }
+    std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
+        return a.cycles < b.cycles;
+    });
+    kernels::Choice choice;
+    choice.kernel = candidates.empty() ? "naive" : candidates[0].kernel;
+    if (choice.kernel == "naive") choice.why_not_faster = "no other kernel fits";
+    if (choice.kernel != "simd-int8") return choice;
+    // Why int8: the best low-bit kernel refused, or is slower.
+    if (candidates.size() > 1) {
+        choice.why_not_faster = candidates[1].kernel + " takes " +
+                                grouped(static_cast<std::int64_t>(candidates[1].cycles));
+    } else {
+        choice.why_not_faster = "slbc-deep: " + refusal("slbc-deep", layer).value_or("");
     }
     return choice;
 }

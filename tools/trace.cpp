@@ -97,7 +97,10 @@ std::vector<KernelRun> accepted_runs(const std::vector<KernelRun>& runs) {
 class Earlier {
   public:
     explicit Earlier(const std::string& path) {
-        if (path.empty() || path == "-" || !std::filesystem::is_regular_file(path)) return;
+        namespace fs = std::filesystem;
+        if (path.empty() || path == "-" || !fs::is_regular_file(path)) return;
+        // Another build may count cycles differently under the same version.
+        if (fs::last_write_time(path) < fs::last_write_time("/proc/self/exe")) return;
         for (traces::Record& record : traces::read_records(path)) {
             std::string record_key = key(record.kernel, record.provenance);
             records_.emplace(std::move(record_key), std::move(record));

@@ -48,22 +48,23 @@ class QemuKernel : public testing::TestWithParam<KernelCase> {};
 TEST_P(QemuKernel, EqualsTheReference) {
     MIXQ_NEED_QEMU();
     const auto& [kernel, shape_text, bits_text] = GetParam();
-    const traces::Layer shape = traces::parse_layer(shape_text);
-    const traces::Precision bits = traces::parse_precision(bits_text);
-    if (const auto why = find_kernel(kernel).refuses(shape, bits)) {
-        GTEST_SKIP() << kernel << " does not run this: " << *why;
-    }
-    const IntegerNetwork network = random_layer(shape, bits, WeightKind::BellShaped, 11);
+    const IntegerNetwork network = random_layer(traces::parse_layer(shape_text),
+                                                traces::parse_precision(bits_text),
+                                                WeightKind::BellShaped,
+                                                11);
     const std::vector<std::uint8_t> input = random_input(network.layers[0], 12);
     EXPECT_EQ(run(network, kernel, input), reference_layer(network.layers[0], input));
 }
 
+// Every kernel on what it does not refuse.
 std::vector<KernelCase> kernel_cases() {
     std::vector<KernelCase> cases;
     for (const Kernel* kernel : all_kernels()) {
         for (const char* layer : {"conv3x3:8x8@6x6", "conv1x1:16x12@5x5", "conv3x3:4x6@7x9s2"}) {
             for (const char* bits : {"w2a2", "w3a3", "w4a4", "w8a8"}) {
-                cases.push_back({std::string(kernel->name()), layer, bits});
+                if (!kernel->refuses(traces::parse_layer(layer), traces::parse_precision(bits))) {
+                    cases.push_back({std::string(kernel->name()), layer, bits});
+                }
             }
         }
     }
