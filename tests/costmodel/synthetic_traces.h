@@ -16,9 +16,17 @@ inline const std::vector<std::string> kShapes = {"conv3x3:16x16@16x16",
                                                  "conv3x3:32x16@12x12",
                                                  "conv3x3:8x32@10x14",
                                                  "conv3x3:32x32@8x8",
+                                                 "conv3x3:24x12@11x9",
+                                                 "conv3x3:12x20@18x6",
+                                                 "conv3x3:4x40@9x13",
+                                                 "conv3x3:20x8@7x16",
                                                  "conv1x1:16x32@16x16",
                                                  "conv1x1:64x32@8x8",
                                                  "conv1x1:32x8@12x10",
+                                                 "conv1x1:48x20@9x7",
+                                                 "conv1x1:24x52@6x11",
+                                                 "conv1x1:96x12@5x5",
+                                                 "conv1x1:8x64@14x9",
                                                  "conv5x5:8x16@12x12"};
 
 struct SyntheticTraces {
