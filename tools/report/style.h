@@ -55,7 +55,7 @@ table { border-collapse: collapse; font-size: 0.9rem; width: 100%; margin: 10px 
 caption { text-align: left; color: var(--soft); font-size: 0.86rem; padding-bottom: 6px; }
 th { text-align: left; font-weight: 600; color: var(--soft); border-bottom: 1px solid var(--line); padding: 5px 12px 5px 0; vertical-align: bottom; }
 td { border-bottom: 1px solid var(--grid); padding: 5px 12px 5px 0; vertical-align: top; }
-td.key { overflow-wrap: anywhere; } tr:last-child td { border-bottom: 0; }
+td.key { overflow-wrap: break-word; min-width: 4.6em; max-width: 34em; } tr:last-child td { border-bottom: 0; }
 th.n, td.n { text-align: right; white-space: nowrap; }
 .mark { border-radius: 20px; padding: 1px 9px; font-size: 0.82rem; white-space: nowrap; }
 .mark.ok { color: var(--ok); background: var(--ok-soft); } .mark.off { color: var(--off); background: var(--off-soft); }
