@@ -24,12 +24,13 @@ function(mixq_compile_options target)
   endif()
 endfunction()
 
-# mixq_test(NAME SOURCES files... LINK libraries... [LABELS labels...])
+# mixq_test(NAME SOURCES files... LINK libraries... [LABELS labels...] [TIMEOUT seconds] [AS_ONE])
 #
-# A GoogleTest program tests_NAME whose cases ctest lists one by one. Label `slow` marks cases that simulate whole
+# A GoogleTest program tests_NAME whose cases ctest lists one by one, each in a process of its own; with AS_ONE it is a
+# single entry, for cases that share an expensive beginning. Label `slow` marks cases that simulate whole
 # networks or train; everything else runs on every build.
 function(mixq_test name)
-  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "AS_ONE" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
@@ -37,6 +38,11 @@ function(mixq_test name)
   target_include_directories(tests_${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(tests_${name} PRIVATE ${ARG_LINK} GTest::gtest_main)
   mixq_compile_options(tests_${name})
+  if(ARG_AS_ONE)
+    add_test(NAME tests_${name} COMMAND tests_${name})
+    set_tests_properties(tests_${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+    return()
+  endif()
   gtest_discover_tests(tests_${name} DISCOVERY_TIMEOUT 60
                        PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
 endfunction()
