@@ -114,12 +114,12 @@ void add_verbs(CLI::App& app) {
 
 int run(int argc, char** argv) {
     CLI::App app(kDescription, "mixq-sim");
-    app.footer(kFooter);
     app.set_version_flag("-V,--version", tool_version(), "Print the version and exit");
     app.get_formatter()->column_width(34);
     app.require_subcommand(1);
     try {
         add_verbs(app);
+        app.footer(kFooter);  // after the verbs, or they would inherit it
         app.parse(argc, argv);
         return 0;
     } catch (const CLI::ParseError& error) {
