@@ -23,7 +23,10 @@ __attribute__((section(".vectors"), used)) static const handler kVectors[16] = {
     mixq_fault,  // MemManage
     mixq_fault,  // BusFault
     mixq_fault,  // UsageFault
-    0, 0, 0, 0,
+    0,
+    0,
+    0,
+    0,
     mixq_fault,  // SVCall
     mixq_fault,  // DebugMonitor
     0,
@@ -32,7 +35,7 @@ __attribute__((section(".vectors"), used)) static const handler kVectors[16] = {
 };
 
 // System control space of ARMv7-M, by address (Armv7-M Architecture Reference Manual, B3.2.2 and B2.2.7).
-#define SCS_REGISTER(address) (*(volatile uint32_t *)(address))
+#define SCS_REGISTER(address) (*(volatile uint32_t*)(address))
 #define VTOR SCS_REGISTER(0xE000ED08)
 #define CCR SCS_REGISTER(0xE000ED14)
 #define CCSIDR SCS_REGISTER(0xE000ED80)
@@ -73,8 +76,8 @@ void mixq_reset(void) {
     CPACR |= 0xfu << 20;  // full access to the floating-point unit
     barrier();
     enable_caches();
-    const uint32_t *from = mixq_data_load;
-    for (uint32_t *to = mixq_data_start; to < mixq_data_end;) *to++ = *from++;
-    for (uint32_t *to = mixq_bss_start; to < mixq_bss_end;) *to++ = 0;
+    const uint32_t* from = mixq_data_load;
+    for (uint32_t* to = mixq_data_start; to < mixq_data_end;) *to++ = *from++;
+    for (uint32_t* to = mixq_bss_start; to < mixq_bss_end;) *to++ = 0;
     mixq_exit(main());
 }
