@@ -51,7 +51,7 @@ class Kernel {
     virtual std::optional<std::string> refuses(const traces::Layer& layer,
                                                traces::Precision precision) const = 0;
 
-    // Packs the actual weights. Throws std::runtime_error naming layer and filter if they do not
+    // Packs the actual weights; may succeed where refuses() says no. Throws std::runtime_error naming layer and filter if they do not
     // fit the packing.
     virtual PackedLayer pack(const IntegerLayer& layer) const = 0;
 };
