@@ -123,8 +123,8 @@ void paint_shape(
     Canvas& canvas, Random& random, int radius_quarters, const Colour& colour, Inside in) {
     const Rotation turn = random_rotation(random);
     const int stretch = random.between(85, 118);          // percent of the width
-    const int centre_x = random.between(10 * 4, 22 * 4);  // in quarters of a pixel
-    const int centre_y = random.between(10 * 4, 22 * 4);
+    const int centre_x = random.between(12 * 4, 20 * 4);  // in quarters of a pixel
+    const int centre_y = random.between(12 * 4, 20 * 4);
     for (int y = 0; y < kSide; ++y) {
         for (int x = 0; x < kSide; ++x) {
             int hits = 0;
@@ -145,7 +145,7 @@ void paint_shape(
 
 // Bars and blobs that mean nothing.
 void paint_clutter(Canvas& canvas, Random& random) {
-    const int pieces = random.between(1, 4);
+    const int pieces = random.between(0, 3);
     for (int piece = 0; piece < pieces; ++piece) {
         const Colour colour = random_colour(random);
         const bool bar = random.below(2) == 0;
@@ -169,15 +169,15 @@ void paint_clutter(Canvas& canvas, Random& random) {
 void draw(int label, Random random, std::vector<std::uint8_t>& pixels) {
     Canvas canvas;
     const Colour ground = random_colour(random);
-    const Colour ink = contrasting_colour(random, ground, 75);
+    const Colour ink = contrasting_colour(random, ground, 125);
     paint_background(canvas, random, ground);
-    const int radius_quarters = random.between(6 * 4, 12 * 4);
+    const int radius_quarters = random.between(7 * 4, 13 * 4);
     paint_clutter(canvas, random);
     paint_shape(canvas, random, radius_quarters, ink, [label](int u, int v) {
         return inside(label, u, v);
     });
     paint_clutter(canvas, random);
-    const int noise = random.between(6, 30);
+    const int noise = random.between(3, 20);
     for (const int value : canvas.values()) {
         // Three uniforms: close enough to a normal distribution of deviation `noise`.
         int sum = 0;
