@@ -10,7 +10,7 @@
 //   MIXQ_CHUNKS                    1: the sums fit 16-bit lanes; more: lanes are widened after each chunk of groups
 // Weights, in words: per filter and chunk the lanes' start (minus the sum of its biases, twice), then per group 3 words per
 // channel (taps of kernel rows 0..2) and the start of the packed accumulator: for 8-bit fields the bias in all four bytes;
-// otherwise low and high word of the bias in the fields from FIELDS - 1 + 1 up, and the low word of the bias in all fields.
+// otherwise low and high word of the bias in all fields but the two a carry fills, and the low word of the bias in all fields.
 #include "device/layer.h"
 
 #define S MIXQ_FIELD_BITS
@@ -22,8 +22,6 @@
 #else
 #define LANE_WORDS 1
 #endif
-#define CONSTANTS (S == 8 ? 1 : 3)
-#define FIELD_MASK ((1u << S) - 1)
 #define FIRST_FIELD (2 - MIXQ_PADDING_X)  // the field of output column 0
 // Output columns whose fields lie beyond the last strip's own.
 #define TAIL (MIXQ_OUT_WIDTH + FIRST_FIELD > FIELDS * STRIPS)
