@@ -7,5 +7,6 @@ namespace mixq::sim {
 
 const Board& stm32f746();
 const Board& stm32h743();
+const Board& stm32h7a3();
 
 }  // namespace mixq::sim
