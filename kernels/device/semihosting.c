@@ -14,11 +14,11 @@ static void call_host(uint32_t operation, uintptr_t argument) {
     __asm volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
 }
 
-void mixq_print(const char *text) {
+void mixq_print(const char* text) {
     call_host(kSysWrite0, (uintptr_t)text);
 }
 
-void mixq_print_hex(const uint8_t *bytes, uint32_t count) {
+void mixq_print_hex(const uint8_t* bytes, uint32_t count) {
     static const char kDigits[] = "0123456789abcdef";
     char line[66];
     uint32_t used = 0;
