@@ -1,6 +1,6 @@
 // What every probe shares. A probe is void(uint32_t iterations): one loop of ours around one timing
 // law, all encodings wide so that fetch does not take part. See README.md for how a number is read.
-// clang-format off: assembly
+// clang-format off
 
     .syntax unified
     .thumb
