@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-void mixq_print(const char *text);
+void mixq_print(const char* text);
 // Bytes as hexadecimal lines of 32 bytes each, in memory order.
-void mixq_print_hex(const uint8_t *bytes, uint32_t count);
+void mixq_print_hex(const uint8_t* bytes, uint32_t count);
 // Never returns. 0 is success; anything else ends the emulator with 1.
 __attribute__((noreturn)) void mixq_exit(int code);
