@@ -8,6 +8,7 @@
 
 #include "sim/board.h"
 #include "sim/cores/core.h"
+#include "sim/issue.h"
 
 namespace mixq::sim {
 
@@ -147,6 +148,7 @@ struct Pipeline::State {
     std::uint32_t branch_site(std::uint32_t address);
 
     void run(const BlockRun& run);
+    void tell(const Block& block, std::size_t index);
     void drain();
     void close_group(Unpaired reason);
     void lose(Stall stall, Cycle cycles);
@@ -210,6 +212,18 @@ struct Pipeline::State {
     std::array<Cycle, kRecentStores> stored_at{};
     std::size_t stored_slot = 0;
     Cycle last_store = -1000;
+
+    // For the listener: how things stood before the instruction, and which groups were closed at what instruction count.
+    struct Before {
+        Timing totals;
+        Cycle next = 0;
+        bool open = false;
+    };
+
+    IssueListener* listener = nullptr;
+    Before told_before;
+    std::array<Unpaired, 2> closed_for{};
+    std::array<std::uint64_t, 2> closed_at{~0ull, ~0ull};
 
     Timing totals;
     Cycle origin = 0;  // cycles that drains threw away are not part of the total
@@ -329,6 +343,9 @@ void Pipeline::State::close_group(Unpaired reason) {
     if (!open) return;
     open = false;
     ++totals.unpaired[static_cast<std::size_t>(reason)];
+    if (listener == nullptr) return;
+    closed_for[totals.instructions & 1] = reason;
+    closed_at[totals.instructions & 1] = totals.instructions;
 }
 
 // The right path begins here, and its first chunk is there.
@@ -646,8 +663,8 @@ void Pipeline::State::run(const BlockRun& run) {
             if (first == nullptr && access->instruction == k) first = access;
             ++access;
         }
+        if (listener != nullptr) told_before = {totals, next, open};
         const Cycle at = issue(op, code, first);
-        if (op.kind == Kind::Plain || op.kind == Kind::Memory) continue;
         if (op.kind == Kind::Divide) {
             while (division != divisions_end && division->instruction < k) ++division;
             const bool known = division != divisions_end && division->instruction == k;
@@ -655,10 +672,31 @@ void Pipeline::State::run(const BlockRun& run) {
             close_group(Unpaired::Alone);
             lose(Stall::MultiCycle, cycles - 1);
             write_results(op, code, at, Result::Divide, cycles - 1);
-        } else if (k + 1 == count) {
+        } else if (op.kind >= Kind::Branch && k + 1 == count) {
             branch(code, at, run.next_address, run.executed.empty() || run.executed[k] != 0);
         }
+        if (listener != nullptr) tell(*run.block, k);
     }
+}
+
+// Everything that has changed since before the instruction is its doing.
+void Pipeline::State::tell(const Block& block, std::size_t index) {
+    const Before& before = told_before;
+    Issue issue;
+    issue.block = &block;
+    issue.index = static_cast<std::uint16_t>(index);
+    issue.younger = totals.dual_issues != before.totals.dual_issues;
+    issue.end = static_cast<std::uint64_t>(next - origin);
+    issue.cycles = static_cast<std::uint32_t>(next - before.next);
+    for (std::size_t k = 0; k < kStalls; ++k)
+        issue.stalls[k] = static_cast<std::uint32_t>(totals.stalls[k] - before.totals.stalls[k]);
+    const auto closed = [&](std::uint64_t instructions) -> std::optional<Unpaired> {
+        if (closed_at[instructions & 1] != instructions) return std::nullopt;
+        return closed_for[instructions & 1];
+    };
+    if (before.open) issue.refused = closed(before.totals.instructions);
+    issue.alone = closed(totals.instructions);
+    listener->on_issue(issue);
 }
 
 void Pipeline::State::drain() {
@@ -692,6 +730,10 @@ void Pipeline::run(const BlockRun& block_run) {
 
 void Pipeline::drain() {
     state_->drain();
+}
+
+void Pipeline::set_listener(IssueListener* listener) {
+    state_->listener = listener;
 }
 
 Timing Pipeline::timing() const {

@@ -64,6 +64,8 @@ struct Timing {
     bool operator==(const Timing&) const = default;
 };
 
+class IssueListener;
+
 class Pipeline {
   public:
     // The board says which addresses are tightly coupled memory; without one none are. Data is otherwise
@@ -79,6 +81,9 @@ class Pipeline {
     // Lets everything in flight finish without charging for it: the next instruction finds all registers ready, the store
     // queue empty and its code fetched. Only the branch predictor remembers.
     void drain();
+
+    // Hears of every instruction that issues from now on (sim/issue.h); null: nobody does, at no cost.
+    void set_listener(IssueListener* listener);
 
     // Totals since construction; a pair still open counts as issued.
     Timing timing() const;

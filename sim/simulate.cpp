@@ -144,6 +144,10 @@ Machine& Simulation::machine() {
     return state_->machine;
 }
 
+void Simulation::set_listener(IssueListener* listener) {
+    state_->pipeline.set_listener(listener);
+}
+
 Stop Simulation::run(bool timed) {
     constexpr std::uint32_t kNowhere = 0xffff'fffe;
     return state_->start(

@@ -31,6 +31,8 @@ class Simulation {
     ~Simulation();
 
     Machine& machine();
+    // Hears of every instruction of the timed runs from now on (sim/issue.h); null: nobody does.
+    void set_listener(IssueListener* listener);
 
     // From reset until the program stops. Timed runs fill calls(); untimed ones run at full speed
     // and do not.
