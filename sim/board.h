@@ -19,11 +19,43 @@ struct Region {
     std::uint32_t mirror_of = 0;  // address of the region whose memory this one shows; 0: its own
 };
 
+struct CacheGeometry {
+    std::uint32_t bytes = 0;
+    std::uint32_t ways = 1;
+};
+
+enum class Replacement : std::uint8_t { PseudoRandom, LeastRecentlyUsed };
+
+// One kind of memory behind the caches. Cycles of the core's clock.
+struct MemoryPort {
+    int first_word =
+        0;         // from a miss to the word that was asked for; flash: wait states come on top
+    int beat = 1;  // between the 64-bit beats behind it
+    int write_back = 0;  // the bus is busy with a dirty line that makes room
+    int uncached_load = 0;
+    int uncached_store =
+        0;  // how long one leaves the store buffer; it stalls only where the buffer is full
+};
+
+// The memory side of a part. A part without caches has geometries of 0 bytes.
+struct MemoryParameters {
+    CacheGeometry instruction_cache;
+    CacheGeometry data_cache;
+    Replacement replacement = Replacement::PseudoRandom;
+    int wait_states = 0;   // of the flash at the board's clock
+    int store_buffer = 4;  // entries of 8 bytes
+    int art_lines = 0;     // of 32 bytes, on the ITCM bus; 0: there is none
+    MemoryPort flash;
+    MemoryPort sram;
+    MemoryPort device;
+};
+
 struct Board {
     std::string_view name;  // "stm32f746"
     std::string_view core;  // "cortex_m7"
     std::uint64_t clock_hz;
     std::vector<Region> regions;
+    MemoryParameters memory{};
 
     // Null where nothing is mapped.
     const Region* find_region(std::uint32_t address) const;

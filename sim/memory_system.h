@@ -1,0 +1,58 @@
+// What a board's memories cost beyond the core's own pipeline: caches, the bus behind them, flash wait states and the ART.
+// A miss freezes the in-order pipeline, so every cost is a number of cycles to add.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "sim/board.h"
+
+namespace mixq::sim {
+
+// What start-up code decides. Caches: SCB CCR; wait states, ART and its prefetch: FLASH_ACR.
+struct MemorySettings {
+    bool instruction_cache = true;
+    bool data_cache = true;
+    bool art = true;
+    bool prefetch = true;
+    int wait_states = 0;
+};
+
+// The settings of a part that runs at its full clock with everything on.
+MemorySettings full_speed(const Board& board);
+
+struct MemoryCounts {
+    std::uint64_t load_misses = 0;
+    std::uint64_t store_misses = 0;
+    std::uint64_t fetch_misses = 0;
+    std::uint64_t write_backs = 0;
+
+    bool operator==(const MemoryCounts&) const = default;
+};
+
+class MemorySystem {
+  public:
+    MemorySystem(const Board& board, const MemorySettings& settings);
+    ~MemorySystem();
+    MemorySystem(MemorySystem&&) noexcept;
+    MemorySystem& operator=(MemorySystem&&) noexcept;
+
+    // Cycles the pipeline stands still for an access that begins in cycle `now`. Time never goes back.
+    std::uint32_t load(std::uint32_t address, std::uint32_t bytes, std::uint64_t now);
+    std::uint32_t store(std::uint32_t address, std::uint32_t bytes, std::uint64_t now);
+    // For the code from an address on.
+    std::uint32_t fetch(std::uint32_t address, std::uint32_t bytes, std::uint64_t now);
+
+    // Changes with every line the instruction side takes in: code that was there under the same number still is.
+    // 0: what was there may be gone.
+    std::uint32_t fetch_generation() const;
+
+    const MemoryCounts& counts() const;
+
+  private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace mixq::sim
