@@ -44,7 +44,8 @@ struct MemoryParameters {
     Replacement replacement = Replacement::PseudoRandom;
     int wait_states = 0;   // of the flash at the board's clock
     int store_buffer = 4;  // entries of 8 bytes
-    int art_lines = 0;     // of 32 bytes, on the ITCM bus; 0: there is none
+    int fetch_ahead = 4;  // cycles by which the fetch of straight-line code runs ahead of its issue
+    int art_lines = 0;    // of 32 bytes, on the ITCM bus; 0: there is none
     MemoryPort flash;
     MemoryPort sram;
     MemoryPort device;

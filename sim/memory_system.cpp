@@ -330,10 +330,19 @@ std::uint32_t MemorySystem::store(std::uint32_t address, std::uint32_t bytes, st
     });
 }
 
-std::uint32_t MemorySystem::fetch(std::uint32_t address, std::uint32_t bytes, std::uint64_t now) {
-    return by_line(address, bytes, now, [this](std::uint32_t at, std::uint32_t piece, Cycle when) {
-        return state_->fetch_line(at, piece, when);
-    });
+std::uint32_t MemorySystem::fetch(std::uint32_t address,
+                                  std::uint32_t bytes,
+                                  std::uint64_t now,
+                                  bool sequential) {
+    // Asked for while the queue still held the code before it.
+    const auto ahead = static_cast<Cycle>(sequential ? state_->parameters.fetch_ahead : 0);
+    const Cycle asked = now - std::min(now, ahead);
+    const Cycle there =
+        asked +
+        by_line(address, bytes, asked, [this](std::uint32_t at, std::uint32_t piece, Cycle when) {
+            return state_->fetch_line(at, piece, when);
+        });
+    return static_cast<std::uint32_t>(std::max(there, now) - now);
 }
 
 std::uint32_t MemorySystem::fetch_generation() const {

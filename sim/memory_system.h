@@ -41,8 +41,11 @@ class MemorySystem {
     // Cycles the pipeline stands still for an access that begins in cycle `now`. Time never goes back.
     std::uint32_t load(std::uint32_t address, std::uint32_t bytes, std::uint64_t now);
     std::uint32_t store(std::uint32_t address, std::uint32_t bytes, std::uint64_t now);
-    // For the code from an address on.
-    std::uint32_t fetch(std::uint32_t address, std::uint32_t bytes, std::uint64_t now);
+    // For the code from an address on; `sequential`: execution runs into it, so the fetch was ahead of it.
+    std::uint32_t fetch(std::uint32_t address,
+                        std::uint32_t bytes,
+                        std::uint64_t now,
+                        bool sequential);
 
     // Changes with every line the instruction side takes in: code that was there under the same number still is.
     // 0: what was there may be gone.

@@ -25,9 +25,11 @@ enum class Stall : std::uint8_t {
     MultiCycle,  // further issue cycles of LDM, STM, divide
     Mispredict,
     Fetch,
+    LoadMiss,  // data that is not in a cache, or uncached
+    FetchMiss,
 };
 
-constexpr std::size_t kStalls = 8;
+constexpr std::size_t kStalls = 10;
 
 std::string_view name(Stall stall);
 
@@ -65,15 +67,24 @@ struct Timing {
 };
 
 class IssueListener;
+class MemorySystem;
+
+// Both give the same cycles: Memoised remembers what a block costs from what is in flight when it begins.
+enum class Replay : std::uint8_t { Memoised, Plain };
 
 class Pipeline {
   public:
     // The board says which addresses are tightly coupled memory; without one none are. Data is otherwise
     // there in the first cycle: the memory is ideal.
-    explicit Pipeline(const Core& core, const Board* board = nullptr);
+    explicit Pipeline(const Core& core,
+                      const Board* board = nullptr,
+                      Replay replay = Replay::Memoised);
     ~Pipeline();
     Pipeline(Pipeline&&) noexcept;
     Pipeline& operator=(Pipeline&&) noexcept;
+
+    // What memory costs from now on; null: nothing. Must outlive its use.
+    void set_memory(MemorySystem* memory);
 
     // Throws UnknownInstructionError for an instruction the core has no row for.
     void run(const BlockRun& block_run);

@@ -1,0 +1,85 @@
+// Remembers what blocks cost: (block, what is in flight, what was dynamic about this run) to cycles and what is in flight next.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "sim/pipeline_engine.h"
+#include "sim/pipeline_states.h"
+
+namespace mixq::sim {
+
+class Memo {
+  public:
+    explicit Memo(Engine& engine);
+
+    struct Outcome {
+        std::uint32_t exit = 0;  // state number
+        std::int32_t cycles = 0;
+        std::uint32_t offsets = 0;  // where its offsets begin
+        std::uint32_t stores = 0;   // where the origins of the stores that live on begin
+        std::uint64_t count = 0;    // not yet part of the totals
+    };
+
+    // Goes on from the engine's flight, before the block at an address.
+    void begin(std::uint32_t address);
+    // Back to the engine, with the clock running on; the engine's flight is what happened.
+    void end(std::uint32_t address);
+
+    bool is_current() const { return current_; }
+
+    // Of this block from the present state. Runs the engine where it is new.
+    const Outcome& find(const Compiled& code, const Execution& execution, bool redirected);
+
+    // Cycles from the clock at the block's beginning to each memory operation, then to each line of code.
+    const std::int16_t* offsets(const Outcome& outcome) const { return &offsets_[outcome.offsets]; }
+
+    // It has happened.
+    void take(const Outcome& outcome, const Execution& execution);
+
+    // The block of that number is another one now.
+    void forget(std::uint32_t number);
+
+    Cycle clock() const { return clock_; }
+
+    bool open() const { return states_.open(state_); }
+
+    // Of everything taken so far. Adds what has happened since the last time to the engine's totals.
+    void settle();
+
+  private:
+    struct Entry {
+        std::uint64_t key = 0;
+        std::uint32_t state = ~0u;
+        std::uint32_t outcome = 0;
+    };
+
+    struct Table {
+        std::vector<Entry> entries;  // a power of two, at most half full
+        std::uint32_t used = 0;
+        std::uint32_t recent = 0;
+    };
+
+    std::uint64_t key(const Compiled& code, const Execution& execution) const;
+    std::uint32_t record(const Compiled& code, const Execution& execution);
+    void insert(Table& table, const Entry& entry);
+    static std::size_t slot(const Table& table, std::uint64_t key, std::uint32_t state);
+    void forget_all(std::uint32_t address);
+
+    Engine& engine_;
+    FlightStates states_;
+    bool current_ = false;
+    Cycle clock_ = 0;
+    std::uint32_t state_ = 0;
+    std::vector<std::uint32_t> stored_;  // addresses of the stores that live on
+    std::vector<std::uint32_t> stored_next_;
+
+    std::vector<Table> tables_;  // by block number
+    std::vector<Outcome> outcomes_;
+    std::vector<Timing> costs_;  // of each outcome
+    std::vector<std::uint32_t> unsettled_;
+    std::vector<std::int16_t> offsets_;
+    std::vector<std::uint16_t> stores_;
+};
+
+}  // namespace mixq::sim
