@@ -13,6 +13,7 @@
 #include "sim/simulate.h"
 #include "tools/commands.h"
 #include "tools/console.h"
+#include "tools/run_observers.h"
 
 namespace mixq::tools {
 
@@ -27,6 +28,7 @@ struct RunOptions {
     std::vector<std::string> watch;
     std::uint64_t max_instructions = 20'000'000'000;
     std::string json;
+    ObserverOptions why;
 };
 
 // A symbol of the image, or an address written in hexadecimal or decimal.
@@ -170,7 +172,10 @@ struct Timed {
     std::string console;
 };
 
-Timed time_image(const sim::Image& image, const sim::Board& board, const RunOptions& options) {
+Timed time_image(const sim::Image& image,
+                 const sim::Board& board,
+                 const RunOptions& options,
+                 RunObservers& observers) {
     std::vector<std::string> watched = options.watch;
     const auto watch = [&](const std::string& name) {
         if (std::find(watched.begin(), watched.end(), name) == watched.end())
@@ -182,6 +187,7 @@ Timed time_image(const sim::Image& image, const sim::Board& board, const RunOpti
         const std::optional<std::string> symbol = symbol_at(image, address);
         if (symbol) watch(*symbol);
         sim::Simulation simulation(image, board, watched);
+        observers.attach(simulation);
         simulation.machine().set_instruction_limit(options.max_instructions);
         std::vector<sim::CallTiming> calls = time_calls(simulation, options, address, options.call);
         timed.calls = symbol ? simulation.calls() : std::move(calls);
@@ -191,6 +197,7 @@ Timed time_image(const sim::Image& image, const sim::Board& board, const RunOpti
     const bool has_main = image.find_symbol("main") != nullptr;
     if (has_main) watch("main");
     sim::Simulation simulation(image, board, watched);
+    observers.attach(simulation);
     simulation.machine().set_instruction_limit(options.max_instructions);
     const sim::Stop stop = simulation.run(true);
     timed.console = simulation.machine().console();
@@ -209,7 +216,8 @@ void run(const RunOptions& options) {
     const sim::Board& board = sim::find_board(options.board);
     const sim::Image image = sim::read_elf(options.image);
     const auto begin = std::chrono::steady_clock::now();
-    const Timed timed = time_image(image, board, options);
+    RunObservers observers(options.why, image, board);
+    const Timed timed = time_image(image, board, options, observers);
     const double wall_s =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 
@@ -226,6 +234,7 @@ void run(const RunOptions& options) {
                     std::string(board.core).c_str(),
                     static_cast<double>(board.clock_hz) / 1e6);
     }
+    observers.report(table ? stdout : nullptr);
     nlohmann::json calls = nlohmann::json::array();
     for (const sim::CallTiming& call : timed.calls) calls.push_back(to_json(call));
     write_json(options.json,
@@ -275,6 +284,7 @@ void add_run(CLI::App& app) {
                      options->max_instructions,
                      "Stop a run that executes more than this")
         ->capture_default_str();
+    add_observer_options(*command, options->why);
     command->add_option("--json",
                         options->json,
                         "Write the figures to this file; '-' for stdout instead of the table");
@@ -284,7 +294,10 @@ void add_run(CLI::App& app) {
         "Every cycle is accounted for: two instructions issued, one (and why not two), or none (a "
         "stall, by cause).\n"
         "Data memory is ideal: no caches or wait states yet.\n\n"
-        "Example: mixq-sim run firmware.elf --call network_run --calls 2 --json -");
+        "Examples:\n"
+        "  mixq-sim run firmware.elf --call network_run --calls 2 --json -\n"
+        "  mixq-sim run firmware.elf --call network_run --hotspots --annotate conv1 --perfetto "
+        "trace.json");
     command->callback([options] { run(*options); });
 }
 
