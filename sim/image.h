@@ -38,4 +38,10 @@ struct Image {
 // little-endian Arm, not an executable, no loadable segment.
 Image read_elf(const std::filesystem::path& path);
 
+// A raw flash image that starts with its vector table. Throws std::runtime_error naming the file: too
+// short for one, a reset vector that is even (not Thumb) or outside the image.
+Image read_raw(const std::filesystem::path& path, std::uint32_t base);
+// Whether a file starts as an ELF does.
+bool is_elf(const std::filesystem::path& path);
+
 }  // namespace mixq::sim

@@ -3,6 +3,7 @@
 #include "sim/machine.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -13,6 +14,7 @@
 
 #include "sim/cores/core.h"
 #include "sim/machine_code.h"
+#include "sim/machine_system.h"
 #include "sim/semihosting.h"
 
 namespace mixq::sim {
@@ -23,10 +25,7 @@ namespace {
 constexpr std::uint32_t kReturnAddress = Machine::kReturnAddress;
 constexpr std::uint32_t kReturnPage = kReturnAddress & ~0xfffu;
 constexpr std::uint8_t kBranchToSelf[] = {0xfe, 0xe7};
-constexpr std::size_t kPage = 4096;  // Unicorn maps whole ones
-// Private peripheral bus: plain memory, so that start-up code may set up SCB, FPU and DWT.
-constexpr std::uint32_t kPrivateBus = 0xe000'0000;
-constexpr std::uint32_t kPrivateBusBytes = 0x10'0000;
+constexpr std::size_t kPage = 4096;                      // Unicorn maps whole ones
 constexpr std::uint32_t kCpacrFullAccess = 0x00f0'0000;  // CP10 and CP11, Armv7-M ARM B3.2.20
 constexpr std::uint32_t kFpexcEnable = 0x4000'0000;
 constexpr std::uint16_t kSemihostingBreakpoint = 0xbeab;
@@ -34,6 +33,11 @@ constexpr std::uint16_t kWfi = 0xbf30;
 constexpr std::uint16_t kHintMask = 0xff0f;
 constexpr std::uint16_t kHint = 0xbf00;
 constexpr std::size_t kMaxBlockInstructions = 4096;
+constexpr std::size_t kTrail = 8;           // blocks that a halt names
+constexpr std::uint32_t kInterruptSvc = 2;  // as the emulator numbers them
+constexpr std::uint32_t kInterruptReturn = 8;
+// A program that sleeps in one place this often, woken only by its own timers, is idle.
+constexpr int kIdleSleeps = 1000;
 
 std::string hex(std::uint32_t value) {
     char text[16];
@@ -80,7 +84,8 @@ enum class Ending : std::uint8_t {
     UnknownInstruction,
     BadCode,
     Interrupt,
-    Exception
+    Exception,
+    System
 };
 
 struct BadAccess {
@@ -102,6 +107,12 @@ struct Machine::State {
         std::uint8_t* memory;
     };
 
+    struct Vectors {
+        std::uint32_t address;
+        std::uint32_t sp;
+        std::uint32_t reset;
+    };
+
     void map_memory();
     void install_hooks();
     void remove_hooks();
@@ -113,7 +124,7 @@ struct Machine::State {
     std::uint32_t read_register(int reg) const;
     void write_register(int reg, std::uint32_t value);
     void start_at_vector_table();
-    std::optional<std::pair<std::uint32_t, std::uint32_t>> vector_table() const;
+    std::optional<Vectors> vector_table() const;
 
     Stop run(std::uint32_t pc);
     std::optional<Stop> stopped(uc_err error, std::uint32_t& pc);
@@ -123,6 +134,14 @@ struct Machine::State {
     std::string where(std::uint32_t pc) const;
     std::uint16_t halfword(std::uint32_t address) const;
     void end(Ending why);
+
+    std::uint64_t now() const;
+    void refresh_attention();
+    bool attend(std::uint32_t address);
+    std::optional<Stop> served(std::uint32_t& pc);
+    std::optional<Stop> idle(std::uint32_t& pc, bool asleep);
+    Stop limit_reached() const;
+    std::string trail_text() const;
 
     bool enter_block(std::uint32_t address, std::uint32_t size);
     void finish_block(std::uint32_t next_address);
@@ -149,12 +168,25 @@ struct Machine::State {
     std::vector<uc_hook> hooks;
     CodeTable code;
     Semihosting semihosting;
+    std::unique_ptr<MachineSystem> system;
 
     BlockObserver* observer = nullptr;
     bool translated = false;  // something has run
     std::uint64_t limit = 0;
     std::uint64_t instructions = 0;  // of this run
     std::uint64_t age = 0;           // of all runs before
+
+    // Simulated time: what passed before this run, and what this run's clock shows. Without a clock an instruction is a cycle.
+    std::uint64_t cycles_before = 0;
+    const std::uint64_t* clock = nullptr;
+    std::uint64_t clock_start = 0;
+    std::uint64_t cycle_limit = 0;  // of a run; 0: none
+    std::uint64_t cycle_end = kNever;
+    std::uint64_t attention = kNever;  // the cycle from which a block border has to look up
+    std::uint32_t sleep_address = 0;
+    int sleeps = 0;
+    std::array<std::uint32_t, kTrail> trail{};
+    std::size_t trail_next = 0;
 
     // Noted by callbacks.
     Ending ending = Ending::None;
@@ -202,6 +234,15 @@ Machine::State::State(const Image& loaded, const Board& board_description)
               "start");
         check(uc_ctl_set_cpu_model(uc, UC_CPU_ARM_CORTEX_M7), "be a Cortex-M7");
         map_memory();
+        system = std::make_unique<MachineSystem>(
+            uc,
+            board,
+            MachineSystem::Host{
+                [this](std::uint32_t address, std::uint32_t bytes) { return host(address, bytes); },
+                [this] { return now(); },
+                [this] { refresh_attention(); },
+                [this](std::uint64_t cycles) { cycles_before += cycles; }});
+        system->map();
         for (const Segment& segment : image.segments) {
             std::uint8_t* to =
                 host(segment.address, static_cast<std::uint32_t>(segment.bytes.size()));
@@ -252,8 +293,6 @@ void Machine::State::map_memory() {
           "map the return address");
     check(uc_mem_write(uc, kReturnAddress, kBranchToSelf, sizeof kBranchToSelf),
           "write the return address");
-    check(uc_mem_map(uc, kPrivateBus, kPrivateBusBytes, UC_PROT_READ | UC_PROT_WRITE),
-          "map the private bus");
 }
 
 std::uint8_t* Machine::State::host(std::uint32_t address, std::uint32_t bytes) const {
@@ -333,7 +372,7 @@ std::uint16_t Machine::State::halfword(std::uint32_t address) const {
 
 // Initial stack pointer and reset handler, if some segment starts with what can only be a vector table: a word-aligned
 // stack pointer into RAM (or just past it) and a Thumb address in the image.
-std::optional<std::pair<std::uint32_t, std::uint32_t>> Machine::State::vector_table() const {
+std::optional<Machine::State::Vectors> Machine::State::vector_table() const {
     const auto word = [](const Segment& segment, std::size_t at) {
         return segment.bytes[at] | segment.bytes[at + 1] << 8 | segment.bytes[at + 2] << 16 |
                static_cast<std::uint32_t>(segment.bytes[at + 3]) << 24;
@@ -348,7 +387,7 @@ std::optional<std::pair<std::uint32_t, std::uint32_t>> Machine::State::vector_ta
             continue;
         for (const Segment& target : image.segments) {
             if ((handler & ~1u) - target.address < target.bytes.size())
-                return std::pair{sp, handler & ~1u};
+                return Vectors{segment.address, sp, handler & ~1u};
         }
     }
     return std::nullopt;
@@ -357,7 +396,7 @@ std::optional<std::pair<std::uint32_t, std::uint32_t>> Machine::State::vector_ta
 void Machine::State::start_at_vector_table() {
     std::uint32_t sp = 0;
     if (const auto vectors = vector_table()) {
-        sp = vectors->first;
+        sp = vectors->sp;
     } else {
         for (const Region& region : board.regions) {
             if (region.kind == MemoryKind::Dtcm) sp = region.address + region.bytes;
@@ -392,12 +431,85 @@ bool Machine::State::enter_block(std::uint32_t address, std::uint32_t size) {
     }
     last_block = address;
     last_size = size;
+    trail[trail_next++ % kTrail] = address;
+    if (now() >= attention && !attend(address)) return false;
     if (limit != 0 && instructions > limit) {
         ending_address = address;
         end(Ending::Limit);
         return false;
     }
     return true;
+}
+
+std::uint64_t Machine::State::now() const {
+    const bool timed = observer != nullptr && clock != nullptr;
+    return cycles_before + (timed ? *clock - clock_start : instructions);
+}
+
+void Machine::State::refresh_attention() {
+    attention = std::min(system == nullptr ? kNever : system->attention(), cycle_end);
+}
+
+// At a block border, when something may be due: whether the block may run.
+bool Machine::State::attend(std::uint32_t address) {
+    ending_address = address;
+    if (now() >= cycle_end) {
+        end(Ending::Limit);
+        return false;
+    }
+    if (!system->must_stop()) return true;
+    end(Ending::System);
+    return false;
+}
+
+// Delivers the exception that is due.
+std::optional<Stop> Machine::State::served(std::uint32_t& pc) {
+    const std::uint32_t at = pc;
+    const std::string trouble = system->deliver(pc);
+    if (!trouble.empty()) return fault(at, trouble);
+    return std::nullopt;
+}
+
+// WFI, or a branch to itself. Input and, for a sleeper, the next timer may wake it.
+std::optional<Stop> Machine::State::idle(std::uint32_t& pc, bool asleep) {
+    const std::uint32_t at = pc;
+    if (asleep && halfword(pc) == kWfi) pc += 2;
+    if (asleep && sleep_address != at) sleeps = 0;
+    sleep_address = at;
+    bool woken = system->must_stop() || (asleep && system->pending()) || system->wake();
+    if (!woken && asleep && system->attention() != kNever && sleeps < kIdleSleeps) {
+        ++sleeps;
+        if (system->attention() > now()) cycles_before += system->attention() - now();
+        woken = true;
+    }
+    if (now() >= cycle_end) {
+        ending = Ending::Limit;
+        ending_address = at;
+        return limit_reached();
+    }
+    if (woken && (asleep || system->must_stop())) {
+        system->must_stop();
+        return served(pc);
+    }
+    return Stop{Halt::Idle, at, 0, {}};
+}
+
+Stop Machine::State::limit_reached() const {
+    const std::string ran = now() >= cycle_end ? std::to_string(cycle_limit) + " cycles"
+                                               : std::to_string(limit) + " instructions";
+    return {Halt::InstructionLimit,
+            ending_address,
+            0,
+            "ran for more than " + ran + ", now at " + where(ending_address) + trail_text()};
+}
+
+// The last blocks, oldest first, for messages.
+std::string Machine::State::trail_text() const {
+    std::string text;
+    const std::size_t count = std::min(trail_next, kTrail);
+    for (std::size_t k = trail_next - count; k < trail_next; ++k)
+        text += (text.empty() ? "; last blocks: " : ", ") + hex(trail[k % kTrail]);
+    return text;
 }
 
 void Machine::State::on_block_fast(uc_engine*,
@@ -518,6 +630,11 @@ Stop Machine::State::run(std::uint32_t pc) {
     translated = true;
     last_block = ~0u;
     it_carried = 0;
+    trail_next = 0;
+    sleeps = 0;
+    clock_start = clock != nullptr ? *clock : 0;
+    cycle_end = cycle_limit == 0 ? kNever : now() + cycle_limit;
+    refresh_attention();
     for (;;) {
         ending = Ending::None;
         bad_access.reset();
@@ -528,9 +645,13 @@ Stop Machine::State::run(std::uint32_t pc) {
         const uc_err error = uc_emu_start(uc, pc | 1, kReturnAddress, 0, 0);
         if (const std::optional<Stop> stop = stopped(error, pc)) {
             running = nullptr;
+            cycles_before = now();
+            clock_start = clock != nullptr ? *clock : 0;
             age += instructions;
+            instructions = 0;
             return *stop;
         }
+        last_block = ~0u;
     }
 }
 
@@ -546,13 +667,13 @@ std::optional<Stop> Machine::State::stopped(uc_err error, std::uint32_t& pc) {
         case Ending::Returned:
             return Stop{Halt::Returned, kReturnAddress, 0, {}};
         case Ending::Idle:
-            return Stop{Halt::Idle, ending_address, 0, {}};
+            pc = ending_address;
+            return idle(pc, false);
+        case Ending::System:
+            pc = ending_address;
+            return served(pc);
         case Ending::Limit:
-            return Stop{Halt::InstructionLimit,
-                        ending_address,
-                        0,
-                        "ran for more than " + std::to_string(limit) + " instructions, now at " +
-                            where(ending_address)};
+            return limit_reached();
         case Ending::UnknownInstruction:
             return Stop{Halt::UnknownInstruction, ending_address, 0, ending_message};
         case Ending::BadCode:
@@ -574,21 +695,27 @@ std::optional<Stop> Machine::State::stopped(uc_err error, std::uint32_t& pc) {
     finish_block(pc);
     if (ending != Ending::None) return stopped(error, pc);
     if (pc == kReturnAddress) return Stop{Halt::Returned, kReturnAddress, 0, {}};
-    if (halfword(pc) == kWfi || halfword(pc - 2) == kWfi) return Stop{Halt::Idle, pc, 0, {}};
+    if (halfword(pc) == kWfi || halfword(pc - 2) == kWfi) return idle(pc, true);
     return fault(pc, "the emulator stopped without a reason");
 }
 
 // An exception of the core: semihosting goes on, everything else is a fault.
 std::optional<Stop> Machine::State::interrupted(std::uint32_t& pc) {
+    if (interrupt == kInterruptReturn || interrupt == kInterruptSvc) {
+        const std::uint32_t from = interrupt == kInterruptSvc ? pc - 2 : last_block;
+        finish_block(pc);
+        if (ending != Ending::Interrupt) return std::nullopt;
+        const std::string trouble =
+            interrupt == kInterruptSvc ? system->supervisor_call(pc) : system->exception_return(pc);
+        if (!trouble.empty()) return fault(from, trouble);
+        return std::nullopt;
+    }
     const std::uint16_t encoding = halfword(pc);
     if ((encoding & kHintMask) == kHint && encoding != kWfi) {
         pc += 2;
         return std::nullopt;
     }
     if (encoding != kSemihostingBreakpoint) {
-        const std::uint16_t before = halfword(pc - 2);
-        if ((before & 0xff00) == 0xdf00)
-            return fault(pc - 2, "SVC, and exceptions are not modelled");
         if ((encoding & 0xff00) == 0xbe00) return fault(pc, "breakpoint that is not semihosting");
         if (!bad_access && (encoding & 0xff00) == 0xde00)
             return fault(pc, "permanently undefined instruction");
@@ -625,7 +752,8 @@ Stop Machine::State::fault(std::uint32_t pc, const std::string& cause) const {
     return {Halt::Fault,
             pc,
             0,
-            (block_only ? "fault in the block at " : "fault at ") + where(pc) + ": " + cause};
+            (block_only ? "fault in the block at " : "fault at ") + where(pc) + ": " + cause +
+                trail_text()};
 }
 
 std::string Machine::State::access_cause(uc_err error) const {
@@ -640,10 +768,10 @@ std::string Machine::State::access_cause(uc_err error) const {
         case UC_MEM_WRITE_UNMAPPED:
             if (region != nullptr) return "write to " + std::string(region->name) + " at " + at;
             return "write to " + at + ", where " + std::string(board.name) +
-                   " has no memory (peripherals are not modelled)";
+                   " has neither memory nor peripherals";
         default:
             return "read from " + at + ", where " + std::string(board.name) +
-                   " has no memory (peripherals are not modelled)";
+                   " has neither memory nor peripherals";
     }
 }
 
@@ -694,7 +822,8 @@ Stop Machine::reset() {
     set_register(kLr, 0xffff'ffff);
     state.start_at_vector_table();
     const auto vectors = state.vector_table();
-    return state.run(vectors ? vectors->second : state.image.entry);
+    if (vectors) state.system->peripherals().set_vector_table(vectors->address);
+    return state.run(vectors ? vectors->reset : state.image.entry);
 }
 
 Stop Machine::call(std::uint32_t address, std::span<const std::uint32_t> arguments) {
@@ -716,6 +845,26 @@ void Machine::set_observer(BlockObserver* observer) {
 
 void Machine::set_instruction_limit(std::uint64_t instructions) {
     state_->limit = instructions;
+}
+
+void Machine::set_cycle_limit(std::uint64_t cycles) {
+    state_->cycle_limit = cycles;
+}
+
+void Machine::set_clock(const std::uint64_t* cycles) {
+    state_->clock = cycles;
+}
+
+std::uint64_t Machine::cycle() const {
+    return state_->now();
+}
+
+void Machine::hold_interrupts(bool on) {
+    state_->system->hold(on);
+}
+
+Peripherals& Machine::peripherals() {
+    return state_->system->peripherals();
 }
 
 const std::string& Machine::console() const {

@@ -13,15 +13,16 @@
 #include "sim/block.h"
 #include "sim/board.h"
 #include "sim/image.h"
+#include "sim/peripherals.h"
 
 namespace mixq::sim {
 
 // Why a run stopped.
 enum class Halt : std::uint8_t {
-    Returned,  // the called function came back
-    Exited,    // semihosting SYS_EXIT
-    Idle,      // WFI, or a branch to itself
-    InstructionLimit,
+    Returned,            // the called function came back
+    Exited,              // semihosting SYS_EXIT
+    Idle,                // WFI, or a branch to itself
+    InstructionLimit,    // or the limit of cycles
     Fault,               // unmapped memory, invalid instruction, unhandled exception
     UnknownInstruction,  // no row in the core's table
 };
@@ -63,6 +64,17 @@ class Machine {
     void set_observer(BlockObserver* observer);
     // A run longer than this many instructions stops with InstructionLimit. 0: no limit.
     void set_instruction_limit(std::uint64_t instructions);
+
+    // Longer than this many simulated cycles: the same stop. 0: no limit.
+    void set_cycle_limit(std::uint64_t cycles);
+    // Where an observer counts the cycles it charges: simulated time while it watches. Without it, and at full
+    // speed, an instruction takes a cycle.
+    void set_clock(const std::uint64_t* cycles);
+    // Simulated cycles since the start, exceptions and sleep included.
+    std::uint64_t cycle() const;
+    // While on, no interrupt is delivered: what runs depends on itself alone.
+    void hold_interrupts(bool on);
+    Peripherals& peripherals();
 
     // What the program wrote through semihosting since the start.
     const std::string& console() const;
