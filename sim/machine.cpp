@@ -12,6 +12,7 @@
 
 #include <unicorn/unicorn.h>
 
+#include "sim/address_program.h"
 #include "sim/cores/core.h"
 #include "sim/machine_code.h"
 #include "sim/machine_system.h"
@@ -81,6 +82,7 @@ enum class Ending : std::uint8_t {
     Returned,
     Idle,
     Limit,
+    Restart,
     UnknownInstruction,
     BadCode,
     Interrupt,
@@ -148,11 +150,31 @@ struct Machine::State {
     void begin_block(std::uint32_t address, std::uint32_t size);
     void note_instruction(std::uint32_t address);
 
+    // A block whose accesses are known from the registers at its entry, but for a few instructions that are watched.
+    struct Resolved {
+        std::unique_ptr<AddressProgram> program;
+        std::vector<int> registers;  // the emulator's, of the program's inputs
+        bool watching = false;       // all hooks it needs are there
+    };
+
+    Resolved& resolved(const KnownBlock& known, bool loads);
+    bool watch(const KnownBlock& known, Resolved& block);
+    bool watch_instruction(std::uint32_t address);
+    void begin_resolved(std::uint32_t address, std::uint32_t size);
+    void note_watched(std::uint32_t address);
+    std::span<const Access> resolved_accesses();
+    bool was_cut(const KnownBlock& known, std::uint32_t next_address) const;
+
     static void on_block_fast(uc_engine*, std::uint64_t address, std::uint32_t size, void* self);
     static void on_block_observed(uc_engine*,
                                   std::uint64_t address,
                                   std::uint32_t size,
                                   void* self);
+    static void on_block_resolved(uc_engine*,
+                                  std::uint64_t address,
+                                  std::uint32_t size,
+                                  void* self);
+    static void on_watched(uc_engine*, std::uint64_t address, std::uint32_t size, void* self);
     static void on_code(uc_engine*, std::uint64_t address, std::uint32_t size, void* self);
     static void on_memory(
         uc_engine*, uc_mem_type, std::uint64_t address, int size, std::int64_t, void* self);
@@ -171,6 +193,13 @@ struct Machine::State {
     std::unique_ptr<MachineSystem> system;
 
     BlockObserver* observer = nullptr;
+    Watching watching = Watching::Everything;
+    AddressProgram::Host plain_memory = [this](std::uint32_t address, std::uint32_t bytes) {
+        return host(address, bytes);
+    };
+    std::vector<Resolved> resolved_blocks;         // by block number
+    std::vector<std::uint32_t> watched_addresses;  // sorted
+    std::uint32_t restart_size = 0;
     bool translated = false;  // something has run
     std::uint64_t limit = 0;
     std::uint64_t instructions = 0;  // of this run
@@ -178,7 +207,7 @@ struct Machine::State {
 
     // Simulated time: what passed before this run, and what this run's clock shows. Without a clock an instruction is a cycle.
     std::uint64_t cycles_before = 0;
-    const std::uint64_t* clock = nullptr;
+    std::function<std::uint64_t()> clock;
     std::uint64_t clock_start = 0;
     std::uint64_t cycle_limit = 0;  // of a run; 0: none
     std::uint64_t cycle_end = kNever;
@@ -200,6 +229,7 @@ struct Machine::State {
 
     // The block that is running, observed.
     const KnownBlock* running = nullptr;
+    const KnownBlock* finishing = nullptr;
     std::size_t current = 0;  // instruction in it
     int it_carried = 0;
     std::vector<std::uint8_t> executed;
@@ -337,7 +367,11 @@ void Machine::State::forget_translations(std::uint32_t address, std::uint32_t by
 }
 
 void Machine::State::install_hooks() {
-    if (observer != nullptr) {
+    watched_addresses.clear();
+    resolved_blocks.clear();
+    if (observer != nullptr && watching == Watching::Resolved) {
+        add_hook(UC_HOOK_BLOCK, &on_block_resolved);
+    } else if (observer != nullptr) {
         add_hook(UC_HOOK_BLOCK, &on_block_observed);
         add_hook(UC_HOOK_CODE, &on_code);
         add_hook(UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE, &on_memory);
@@ -432,7 +466,7 @@ bool Machine::State::enter_block(std::uint32_t address, std::uint32_t size) {
     last_block = address;
     last_size = size;
     trail[trail_next++ % kTrail] = address;
-    if (now() >= attention && !attend(address)) return false;
+    if (attention != kNever && now() >= attention && !attend(address)) return false;
     if (limit != 0 && instructions > limit) {
         ending_address = address;
         end(Ending::Limit);
@@ -442,8 +476,8 @@ bool Machine::State::enter_block(std::uint32_t address, std::uint32_t size) {
 }
 
 std::uint64_t Machine::State::now() const {
-    const bool timed = observer != nullptr && clock != nullptr;
-    return cycles_before + (timed ? *clock - clock_start : instructions);
+    const bool timed = observer != nullptr && clock;
+    return cycles_before + (timed ? clock() - clock_start : instructions);
 }
 
 void Machine::State::refresh_attention() {
@@ -549,25 +583,25 @@ void Machine::State::begin_block(std::uint32_t address, std::uint32_t size) {
 void Machine::State::finish_block(std::uint32_t next_address) {
     if (running == nullptr) return;
     const KnownBlock* done = running;
+    const KnownBlock* const whole = done;
+    finishing = running;
     running = nullptr;
     const std::uint32_t end_address = done->block.address + done->block.size;
     it_carried = next_address == end_address ? done->it_after : 0;
     try {
         // The emulator may cut a block it has begun (code that writes code): then only its first part has run.
         const bool inside = next_address > done->block.address && next_address < end_address;
-        if (inside && current + 1 < done->block.instructions.size() &&
-            done->block.instructions[current + 1].address <= next_address &&
-            done->block.instructions[current].branch == BranchKind::None) {
+        const bool resolves = watching == Watching::Resolved;
+        const std::span<const Access> touched = resolves ? resolved_accesses() : accesses;
+        if (inside && was_cut(*done, next_address)) {
             done = &code.block(
                 done->block.address, next_address - done->block.address, done->it_before);
-            instructions -= executed.size() - done->block.instructions.size();
+            instructions -= whole->block.instructions.size() - done->block.instructions.size();
             it_carried = done->it_after;
         }
-        observer->on_block({&done->block,
-                            accesses,
-                            divisions,
-                            {executed.data(), done->block.instructions.size()},
-                            next_address});
+        const std::size_t told = resolves ? 0 : done->block.instructions.size();
+        observer->on_block(
+            {&done->block, touched, divisions, {executed.data(), told}, next_address});
     } catch (const UnknownInstructionError& error) {
         ending_message = error.what();
         ending_address = error.address;
@@ -578,6 +612,14 @@ void Machine::State::finish_block(std::uint32_t next_address) {
     }
     accesses.clear();
     divisions.clear();
+}
+
+// The emulator stopped inside a block it had begun, and goes on at an address in it.
+bool Machine::State::was_cut(const KnownBlock& known, std::uint32_t next_address) const {
+    const std::vector<Instruction>& code_of = known.block.instructions;
+    if (watching == Watching::Resolved) return code_of.back().branch == BranchKind::None;
+    return current + 1 < code_of.size() && code_of[current + 1].address <= next_address &&
+           code_of[current].branch == BranchKind::None;
 }
 
 void Machine::State::note_instruction(std::uint32_t address) {
@@ -595,6 +637,142 @@ void Machine::State::note_instruction(std::uint32_t address) {
         uc_reg_read(uc, unicorn_register(divide.divisor), &divisor);
         divisions.push_back({divide.instruction, dividend, divisor});
     }
+}
+
+// A block's program, built when it is first met.
+Machine::State::Resolved& Machine::State::resolved(const KnownBlock& known, bool loads) {
+    const std::uint32_t number = known.block.number;
+    if (number >= resolved_blocks.size()) resolved_blocks.resize(2 * number + 64);
+    Resolved& block = resolved_blocks[number];
+    if (block.program != nullptr && loads) return block;
+    const auto constant = [this](std::uint32_t address) {
+        const Region* region = board.find_region(address);
+        return region != nullptr && region->kind == MemoryKind::Flash;
+    };
+    block.program =
+        std::make_unique<AddressProgram>(known.block,
+                                         code_bytes(known.block.address, known.block.size),
+                                         plain_memory,
+                                         constant,
+                                         loads);
+    block.registers.clear();
+    for (const std::uint8_t reg : block.program->inputs)
+        block.registers.push_back(unicorn_register(reg));
+    block.watching = false;
+    return block;
+}
+
+// False where the instruction is watched already.
+bool Machine::State::watch_instruction(std::uint32_t address) {
+    const auto at = std::lower_bound(watched_addresses.begin(), watched_addresses.end(), address);
+    if (at != watched_addresses.end() && *at == address) return false;
+    watched_addresses.insert(at, address);
+    uc_hook hook = 0;
+    check(uc_hook_add(uc,
+                      &hook,
+                      UC_HOOK_CODE,
+                      reinterpret_cast<void*>(&on_watched),
+                      this,
+                      std::uint64_t{address},
+                      std::uint64_t{address}),
+          "be watched");
+    hooks.push_back(hook);
+    return true;
+}
+
+// Whether instructions are watched now that were not when the block was translated.
+bool Machine::State::watch(const KnownBlock& known, Resolved& block) {
+    bool added = false;
+    for (const AddressProgram::Watched& access : block.program->watched)
+        added |= watch_instruction(known.block.instructions[access.instruction].address);
+    for (const KnownBlock::Divide& divide : known.divides)
+        added |= watch_instruction(known.block.instructions[divide.instruction].address);
+    block.watching = true;
+    return added;
+}
+
+void Machine::State::begin_resolved(std::uint32_t address, std::uint32_t size) {
+    try {
+        const KnownBlock& known = code.block(address, size, it_carried);
+        Resolved* block = &resolved(known, true);
+        std::array<std::uint32_t, 16> values;
+        std::array<void*, 16> into;
+        for (bool again = true; again;) {
+            again = false;
+            if (!block->watching && watch(known, *block)) {
+                ending_address = address;
+                restart_size = size;
+                end(Ending::Restart);
+                return;
+            }
+            for (std::size_t k = 0; k < block->registers.size(); ++k) into[k] = &values[k];
+            if (!block->registers.empty()) {
+                uc_reg_read_batch(uc,
+                                  block->registers.data(),
+                                  into.data(),
+                                  static_cast<int>(block->registers.size()));
+            }
+            if (!block->program->evaluate(values.data(), plain_memory)) {
+                block = &resolved(known, false);
+                again = true;
+            }
+        }
+        for (const AddressProgram::Watched& access : block->program->watched)
+            block->program->accesses[access.access].bytes = 0;
+        running = &known;
+        current = 0;
+        instructions += known.block.instructions.size();
+    } catch (const std::exception& error) {
+        running = nullptr;
+        ending_message = error.what();
+        ending_address = address;
+        end(Ending::BadCode);
+    }
+}
+
+// A watched instruction is about to execute: its registers are there now.
+void Machine::State::note_watched(std::uint32_t address) {
+    if (running == nullptr) return;
+    executed.resize(running->block.instructions.size());
+    note_instruction(address);
+    AddressProgram& program = *resolved_blocks[running->block.number].program;
+    for (const AddressProgram::Watched& watched : program.watched) {
+        const Instruction& instruction = running->block.instructions[watched.instruction];
+        if (instruction.address != address) continue;
+        const AddressForm& form = watched.form;
+        std::uint32_t base = 0;
+        std::uint32_t index = 0;
+        if (form.base != AddressForm::kNone) uc_reg_read(uc, unicorn_register(form.base), &base);
+        if (form.index != AddressForm::kNone) uc_reg_read(uc, unicorn_register(form.index), &index);
+        Access& access = program.accesses[watched.access];
+        access.address = base + (index << form.shift) + static_cast<std::uint32_t>(form.offset);
+        access.bytes = static_cast<std::uint8_t>(instruction.access_bytes *
+                                                 std::max<int>(instruction.access_count, 1));
+    }
+}
+
+// Of the block that has just run; an instruction that was not executed went nowhere.
+std::span<const Access> Machine::State::resolved_accesses() {
+    const AddressProgram& program = *resolved_blocks[finishing->block.number].program;
+    if (program.watched.empty()) return program.accesses;
+    for (const Access& access : program.accesses) {
+        if (access.bytes != 0) accesses.push_back(access);
+    }
+    return accesses;
+}
+
+void Machine::State::on_block_resolved(uc_engine*,
+                                       std::uint64_t address,
+                                       std::uint32_t size,
+                                       void* self) {
+    auto& state = *static_cast<State*>(self);
+    const auto at = static_cast<std::uint32_t>(address);
+    state.finish_block(at);
+    if (state.enter_block(at, size)) state.begin_resolved(at, size);
+}
+
+void Machine::State::on_watched(uc_engine*, std::uint64_t address, std::uint32_t, void* self) {
+    static_cast<State*>(self)->note_watched(static_cast<std::uint32_t>(address));
 }
 
 void Machine::State::on_code(uc_engine*, std::uint64_t address, std::uint32_t, void* self) {
@@ -632,7 +810,7 @@ Stop Machine::State::run(std::uint32_t pc) {
     it_carried = 0;
     trail_next = 0;
     sleeps = 0;
-    clock_start = clock != nullptr ? *clock : 0;
+    clock_start = clock ? clock() : 0;
     cycle_end = cycle_limit == 0 ? kNever : now() + cycle_limit;
     refresh_attention();
     for (;;) {
@@ -646,7 +824,7 @@ Stop Machine::State::run(std::uint32_t pc) {
         if (const std::optional<Stop> stop = stopped(error, pc)) {
             running = nullptr;
             cycles_before = now();
-            clock_start = clock != nullptr ? *clock : 0;
+            clock_start = clock ? clock() : 0;
             age += instructions;
             instructions = 0;
             return *stop;
@@ -674,6 +852,10 @@ std::optional<Stop> Machine::State::stopped(uc_err error, std::uint32_t& pc) {
             return served(pc);
         case Ending::Limit:
             return limit_reached();
+        case Ending::Restart:
+            pc = ending_address;
+            forget_translations(pc, restart_size);
+            return std::nullopt;
         case Ending::UnknownInstruction:
             return Stop{Halt::UnknownInstruction, ending_address, 0, ending_message};
         case Ending::BadCode:
@@ -836,10 +1018,12 @@ Stop Machine::call(std::uint32_t address, std::span<const std::uint32_t> argumen
     return state_->run(address & ~1u);
 }
 
-void Machine::set_observer(BlockObserver* observer) {
-    const bool changes_mode = (observer != nullptr) != (state_->observer != nullptr);
+void Machine::set_observer(BlockObserver* observer, Watching watching) {
+    const bool changes_mode = (observer != nullptr) != (state_->observer != nullptr) ||
+                              (observer != nullptr && watching != state_->watching);
     if (changes_mode) state_->remove_hooks();
     state_->observer = observer;
+    state_->watching = watching;
     if (changes_mode) state_->install_hooks();
 }
 
@@ -851,8 +1035,8 @@ void Machine::set_cycle_limit(std::uint64_t cycles) {
     state_->cycle_limit = cycles;
 }
 
-void Machine::set_clock(const std::uint64_t* cycles) {
-    state_->clock = cycles;
+void Machine::set_clock(std::function<std::uint64_t()> cycles) {
+    state_->clock = std::move(cycles);
 }
 
 std::uint64_t Machine::cycle() const {

@@ -35,6 +35,14 @@ struct Stop {
                           // and UnknownInstruction
 };
 
+// How an observed machine learns what its instructions do.
+enum class Watching : std::uint8_t {
+    Everything,  // instruction by instruction, access by access
+    // From the registers at a block's entry, several times faster: one access per memory instruction (of all its
+    // bytes), and nothing is said of which instructions were executed.
+    Resolved,
+};
+
 class Machine {
   public:
     // What a called function finds in lr: lies in the code region, where no board has memory.
@@ -61,15 +69,15 @@ class Machine {
     Stop call(std::uint32_t address, std::span<const std::uint32_t> arguments = {});
 
     // While set, every block run is reported and execution is slower; null runs at full speed.
-    void set_observer(BlockObserver* observer);
+    void set_observer(BlockObserver* observer, Watching watching = Watching::Everything);
     // A run longer than this many instructions stops with InstructionLimit. 0: no limit.
     void set_instruction_limit(std::uint64_t instructions);
 
     // Longer than this many simulated cycles: the same stop. 0: no limit.
     void set_cycle_limit(std::uint64_t cycles);
-    // Where an observer counts the cycles it charges: simulated time while it watches. Without it, and at full
+    // How many cycles the observer has charged so far: simulated time while it watches. Without it, and at full
     // speed, an instruction takes a cycle.
-    void set_clock(const std::uint64_t* cycles);
+    void set_clock(std::function<std::uint64_t()> cycles);
     // Simulated cycles since the start, exceptions and sleep included.
     std::uint64_t cycle() const;
     // While on, no interrupt is delivered: what runs depends on itself alone.

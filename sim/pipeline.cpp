@@ -91,6 +91,10 @@ struct Pipeline::State final : Engine::Watcher {
     void enter_line(const CodeLine& line, std::uint64_t when, bool sequential);
     void access(const Compiled& code, std::size_t index, std::uint64_t when);
 
+    std::uint64_t cycles() const {
+        return now(memo.is_current() ? memo.clock() : engine.flight.next);
+    }
+
     std::uint64_t now(Cycle cycle) const { return static_cast<std::uint64_t>(cycle) + frozen; }
 
     bool in_tcm(std::uint32_t address) const { return tcm[address >> kTcmBlockBits] != 0; }
@@ -265,8 +269,7 @@ void Pipeline::State::access(const Compiled& code, std::size_t index, std::uint6
 Timing Pipeline::State::timing() {
     memo.settle();
     Timing timing = engine.totals;
-    const Cycle clock = memo.is_current() ? memo.clock() : engine.flight.next;
-    timing.cycles = now(clock);
+    timing.cycles = cycles();
     for (std::size_t k = 0; k < kStalls; ++k) timing.stalls[k] += freezes[k];
     const bool open = memo.is_current() ? memo.open() : engine.flight.open;
     if (open) ++timing.unpaired[static_cast<std::size_t>(Unpaired::Blocked)];
@@ -346,6 +349,10 @@ void Pipeline::drain() {
 
 void Pipeline::set_listener(IssueListener* listener) {
     state_->listener = listener;
+}
+
+std::uint64_t Pipeline::cycles() const {
+    return state_->cycles();
 }
 
 Timing Pipeline::timing() const {

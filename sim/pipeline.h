@@ -96,6 +96,8 @@ class Pipeline {
     // Hears of every instruction that issues from now on (sim/issue.h); null: nobody does, at no cost.
     void set_listener(IssueListener* listener);
 
+    // Of the totals below; asking costs nothing.
+    std::uint64_t cycles() const;
     // Totals since construction; a pair still open counts as issued.
     Timing timing() const;
 

@@ -39,6 +39,7 @@ struct Simulation::State final : BlockObserver {
     Board board;
     Machine machine;
     Pipeline pipeline;
+    std::optional<MemorySystem> memory;  // none: ideal
     std::vector<std::string> watched;
     std::unordered_map<std::uint32_t, std::size_t> watched_at;
     std::vector<std::uint32_t> frames;  // return addresses of the calls that are open
@@ -55,6 +56,7 @@ Simulation::State::State(const Image& image,
       machine(image, board),
       pipeline(find_core(board.core), &board),
       watched(std::move(names)) {
+    machine.set_clock([this] { return pipeline.cycles(); });
     for (std::size_t k = 0; k < watched.size(); ++k) {
         const Symbol* symbol = image.find_symbol(watched[k]);
         if (symbol == nullptr) {
@@ -125,7 +127,7 @@ Stop Simulation::State::start(bool timed,
     open.clear();
     entering = true;
     pipeline.drain();
-    machine.set_observer(timed ? this : nullptr);
+    machine.set_observer(timed ? this : nullptr, Watching::Resolved);
     const Stop stop = run();
     if (stop.halt == Halt::Returned || stop.halt == Halt::Exited || stop.halt == Halt::Idle)
         leave_above(0);
@@ -142,6 +144,18 @@ Simulation::~Simulation() = default;
 
 Machine& Simulation::machine() {
     return state_->machine;
+}
+
+void Simulation::set_memory(const std::optional<MemorySettings>& settings) {
+    state_->pipeline.set_memory(nullptr);
+    state_->memory.reset();
+    if (!settings) return;
+    state_->memory.emplace(state_->board, *settings);
+    state_->pipeline.set_memory(&*state_->memory);
+}
+
+const MemoryCounts* Simulation::memory_counts() const {
+    return state_->memory ? &state_->memory->counts() : nullptr;
 }
 
 void Simulation::set_listener(IssueListener* listener) {

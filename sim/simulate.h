@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "sim/board.h"
 #include "sim/image.h"
 #include "sim/machine.h"
+#include "sim/memory_system.h"
 #include "sim/pipeline.h"
 #include "traces/counts.h"
 
@@ -31,6 +33,10 @@ class Simulation {
     ~Simulation();
 
     Machine& machine();
+    // The memories that timed runs pay for from now on, with cold caches; without settings memory is ideal, as it is at first.
+    void set_memory(const std::optional<MemorySettings>& settings);
+    // Since they were set; null while memory is ideal.
+    const MemoryCounts* memory_counts() const;
     // Hears of every instruction of the timed runs from now on (sim/issue.h); null: nobody does.
     void set_listener(IssueListener* listener);
 
