@@ -12,6 +12,8 @@
 
 #include "kernels/network/toolchain.h"
 #include "tools/commands.h"
+#include "tools/compare/ablation.h"
+#include "tools/compare/case_table.h"
 #include "tools/compare/microbenchmarks.h"
 #include "tools/console.h"
 
@@ -22,7 +24,10 @@ namespace {
 struct CompareOptions {
     std::string board = "stm32h743";
     std::vector<std::string> only;
-    std::string directory;            // empty: a temporary one
+    std::string directory;  // empty: a temporary one
+    std::string images;     // empty: no board cases
+    bool scoreboard = false;
+    bool ablate = false;
     std::optional<double> max_error;  // percent
     std::string json;
 };
@@ -196,7 +201,20 @@ void check_limit(const Summary& summary, std::optional<double> max_error) {
     }
 }
 
+// The markdown tables for the README files: cases from images alone.
+void print_markdown(const CompareOptions& options) {
+    if (options.images.empty())
+        throw std::invalid_argument("--scoreboard and --ablate need --images DIR");
+    const std::vector<Variation> variations =
+        options.ablate ? ablations() : std::vector<Variation>{{"the model as it is"}};
+    const std::vector<CaseResult> results =
+        run_board_cases(options.images, options.only, variations);
+    if (options.scoreboard) std::fputs(scoreboard(results).c_str(), stdout);
+    if (options.ablate) std::fputs(ablation_table(results, variations).c_str(), stdout);
+}
+
 void run(const CompareOptions& options) {
+    if (options.scoreboard || options.ablate) return print_markdown(options);
     const std::filesystem::path facts_path = board_facts_path(options.board);
     const std::vector<BoardFact> facts = chosen(read_board_facts(facts_path), options.only);
     const Workplace workplace(options.directory);
@@ -211,7 +229,12 @@ void run(const CompareOptions& options) {
                                     {"memory", "code in ITCM, data in DTCM, no wait states"},
                                     {"elf_sha256", image.sha256},
                                     {"measurements", facts_path.filename().string()}};
-    write_json(options.json, to_json(comparisons, summary, provenance));
+    std::vector<CaseResult> cases;
+    if (!options.images.empty())
+        cases = run_board_cases(options.images, {}, {{"the model as it is"}});
+    nlohmann::json json = to_json(comparisons, summary, provenance);
+    if (!options.images.empty()) json["images"] = to_json(cases);
+    write_json(options.json, json);
     if (options.json != "-") {
         print_table(comparisons, options.only.empty());
         std::printf(
@@ -222,6 +245,7 @@ void run(const CompareOptions& options) {
             100 * summary.mean,
             100 * summary.largest,
             summary.not_modelled);
+        if (!cases.empty()) std::printf("\n%s", case_table(cases).c_str());
     }
     check_limit(summary, options.max_error);
 }
@@ -233,6 +257,16 @@ void add_compare(CLI::App& app) {
     auto options = std::make_shared<CompareOptions>();
     verb->add_option("--board", options->board, "Board whose measurements to compare with")
         ->capture_default_str();
+    verb->add_option(
+        "--images",
+        options->images,
+        "Also run the published programs whose <id>.bin or <id>.elf lies in this folder");
+    verb->add_flag(
+        "--scoreboard", options->scoreboard, "Print the README's scoreboard of --images instead");
+    verb->add_flag(
+        "--ablate",
+        options->ablate,
+        "Print the error of --images with one rule of the model changed at a time instead");
     verb->add_option("--only", options->only, "Only these cases; MB-12 also takes MB-12-load");
     verb->add_option("--max-error",
                      options->max_error,
@@ -249,6 +283,7 @@ simulator does not model yet is named with its reason and counted neither as rig
   mixq-sim compare                              the whole table
   mixq-sim compare --only MB-09 MB-12           branches and floating-point latencies
   mixq-sim compare --json compare.json          for report: mixq-sim report --compare compare.json -o report.html
+  mixq-sim compare --images ~/images            and the published programs found there as <id>.bin or <id>.elf
   mixq-sim compare --max-error 0                fails unless every modelled case is exact)");
     verb->callback([options] { run(*options); });
 }
