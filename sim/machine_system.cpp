@@ -104,7 +104,7 @@ ExceptionMasks MachineSystem::masks() const {
 
 void MachineSystem::refresh() {
     const bool at_once = !peripherals_.trouble().empty() || (!held_ && interrupts_.ready() != 0);
-    attention_ = at_once ? 0 : peripherals_.next_event();
+    attention_ = at_once ? 0 : held_ ? kNever : peripherals_.next_event();
     host_.changed();
 }
 

@@ -13,6 +13,7 @@
 #include "sim/simulate.h"
 #include "tools/commands.h"
 #include "tools/console.h"
+#include "tools/run_boot.h"
 #include "tools/run_observers.h"
 
 namespace mixq::tools {
@@ -29,6 +30,7 @@ struct RunOptions {
     std::uint64_t max_instructions = 20'000'000'000;
     std::string json;
     ObserverOptions why;
+    BootOptions boot;
 };
 
 // A symbol of the image, or an address written in hexadecimal or decimal.
@@ -139,7 +141,7 @@ void require_end(const sim::Stop& stop, const std::string& what) {
         stop.halt == sim::Halt::UnknownInstruction) {
         const bool limit = stop.halt == sim::Halt::InstructionLimit;
         throw std::runtime_error(what + ": " + stop.message +
-                                 (limit ? "; raise --max-instructions" : ""));
+                                 (limit ? "; raise --max-instructions or --max-cycles" : ""));
     }
 }
 
@@ -147,7 +149,7 @@ std::vector<sim::CallTiming> time_calls(sim::Simulation& simulation,
                                         const RunOptions& options,
                                         std::uint32_t address,
                                         const std::string& function) {
-    if (!options.skip_start) {
+    if (!options.skip_start && !options.boot.by_hand()) {
         const sim::Stop start = simulation.run(false);
         require_end(start, "start-up");
         if (start.halt == sim::Halt::Exited && start.exit_code != 0) {
@@ -155,6 +157,7 @@ std::vector<sim::CallTiming> time_calls(sim::Simulation& simulation,
                                      std::to_string(start.exit_code));
         }
     }
+    simulation.machine().hold_interrupts(!options.boot.interrupts);
     std::vector<sim::CallTiming> unnamed;
     for (int k = 0; k < options.calls; ++k) {
         const sim::CallTiming before = simulation.total();
@@ -170,7 +173,13 @@ struct Timed {
     std::vector<sim::CallTiming> calls;
     int exit_code = 0;
     std::string console;
+    nlohmann::json unknown_registers;
 };
+
+// The table and what the program says share a stream, unless JSON has it.
+std::FILE* program_output(const RunOptions& options) {
+    return options.json == "-" ? stderr : stdout;
+}
 
 Timed time_image(const sim::Image& image,
                  const sim::Board& board,
@@ -189,9 +198,12 @@ Timed time_image(const sim::Image& image,
         sim::Simulation simulation(image, board, watched);
         observers.attach(simulation);
         simulation.machine().set_instruction_limit(options.max_instructions);
+        Boot boot(options.boot, simulation.machine(), program_output(options));
         std::vector<sim::CallTiming> calls = time_calls(simulation, options, address, options.call);
         timed.calls = symbol ? simulation.calls() : std::move(calls);
         timed.console = simulation.machine().console();
+        timed.unknown_registers = unknown_registers(simulation.machine());
+        boot.finish();
         return timed;
     }
     const bool has_main = image.find_symbol("main") != nullptr;
@@ -199,8 +211,11 @@ Timed time_image(const sim::Image& image,
     sim::Simulation simulation(image, board, watched);
     observers.attach(simulation);
     simulation.machine().set_instruction_limit(options.max_instructions);
+    Boot boot(options.boot, simulation.machine(), program_output(options));
     const sim::Stop stop = simulation.run(true);
     timed.console = simulation.machine().console();
+    timed.unknown_registers = unknown_registers(simulation.machine());
+    boot.finish();
     require_end(stop, options.image);
     timed.exit_code = stop.exit_code;
     timed.calls = simulation.calls();
@@ -214,7 +229,9 @@ Timed time_image(const sim::Image& image,
 
 void run(const RunOptions& options) {
     const sim::Board& board = sim::find_board(options.board);
-    const sim::Image image = sim::read_elf(options.image);
+    if (options.boot.by_hand() && options.call.empty())
+        throw std::invalid_argument("--copy, --zero and --sp need --call: there is no start-up");
+    const sim::Image image = load_image(options.image, options.boot);
     const auto begin = std::chrono::steady_clock::now();
     RunObservers observers(options.why, image, board);
     const Timed timed = time_image(image, board, options, observers);
@@ -222,9 +239,9 @@ void run(const RunOptions& options) {
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 
     const bool table = options.json != "-";
-    std::FILE* program_output = table ? stdout : stderr;
-    std::fputs(timed.console.c_str(), program_output);
-    if (!timed.console.empty() && timed.console.back() != '\n') std::fputc('\n', program_output);
+    std::FILE* output = program_output(options);
+    std::fputs(timed.console.c_str(), output);
+    if (!timed.console.empty() && timed.console.back() != '\n') std::fputc('\n', output);
     if (table && !timed.calls.empty()) {
         const std::string text =
             overview(timed.calls, board) + "\n" + breakdown(timed.calls.back());
@@ -242,6 +259,7 @@ void run(const RunOptions& options) {
                 {"clock_hz", board.clock_hz},
                 {"wall_s", wall_s},
                 {"exit_code", timed.exit_code},
+                {"unknown_registers", timed.unknown_registers},
                 {"provenance",
                  {{"tool", tool_version()},
                   {"image", image.path},
@@ -265,7 +283,11 @@ void add_run(CLI::App& app) {
     for (const std::string_view name : sim::board_names())
         boards += (boards.empty() ? "" : ", ") + std::string(name);
 
-    command->add_option("image", options->image, "An ELF executable for the Cortex-M7")->required();
+    command
+        ->add_option("image",
+                     options->image,
+                     "An ELF executable for the Cortex-M7, or a raw flash image (--base)")
+        ->required();
     command->add_option("--board", options->board, "Where it runs: " + boards)
         ->capture_default_str();
     command->add_option(
@@ -284,6 +306,7 @@ void add_run(CLI::App& app) {
                      options->max_instructions,
                      "Stop a run that executes more than this")
         ->capture_default_str();
+    add_boot_options(*command, options->boot);
     add_observer_options(*command, options->why);
     command->add_option("--json",
                         options->json,
@@ -297,7 +320,9 @@ void add_run(CLI::App& app) {
         "Examples:\n"
         "  mixq-sim run firmware.elf --call network_run --calls 2 --json -\n"
         "  mixq-sim run firmware.elf --call network_run --hotspots --annotate conv1 --perfetto "
-        "trace.json");
+        "trace.json\n"
+        "  printf 'name%' | mixq-sim run flash.bin --base 0x08000000 --uart USART1\n"
+        "  mixq-sim run flash.bin --base 0x08000000 --call 0x08005428 --calls 2");
     command->callback([options] { run(*options); });
 }
 

@@ -1,0 +1,225 @@
+// Starts real firmware: raw images, USARTs, and memory that the user sets up.
+#include "tools/run_boot.h"
+
+#include <charconv>
+#include <optional>
+#include <stdexcept>
+
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "traces/file.h"
+
+namespace mixq::tools {
+
+namespace {
+
+// A number in hexadecimal (0x) or decimal.
+std::uint32_t number(const std::string& text, const std::string& option) {
+    const bool hexadecimal = text.starts_with("0x") || text.starts_with("0X");
+    const char* last = text.data() + text.size();
+    std::uint32_t value = 0;
+    const auto [end, error] =
+        std::from_chars(text.data() + (hexadecimal ? 2 : 0), last, value, hexadecimal ? 16 : 10);
+    if (error != std::errc{} || end != last || text.empty()) {
+        throw std::invalid_argument(option + ": '" + text +
+                                    "' is not a number such as 0x20000000 or 512");
+    }
+    return value;
+}
+
+// "A:B:C" as numbers.
+std::vector<std::uint32_t> numbers(const std::string& text,
+                                   std::size_t count,
+                                   const std::string& option,
+                                   const std::string& form) {
+    std::vector<std::uint32_t> values;
+    std::size_t from = 0;
+    for (;;) {
+        const std::size_t colon = text.find(':', from);
+        const std::size_t length = colon == std::string::npos ? colon : colon - from;
+        values.push_back(number(text.substr(from, length), option));
+        if (colon == std::string::npos) break;
+        from = colon + 1;
+    }
+    if (values.size() != count)
+        throw std::invalid_argument(option + " takes " + form + ", not '" + text + "'");
+    return values;
+}
+
+// Bytes from the standard input, as they come.
+class StandardInput {
+  public:
+    std::optional<std::uint8_t> next(bool wait) {
+        if (at_ == buffer_.size() && !ended_) fill(wait);
+        if (at_ == buffer_.size()) return std::nullopt;
+        return static_cast<std::uint8_t>(buffer_[at_++]);
+    }
+
+  private:
+    void fill(bool wait) {
+        struct stat status {};
+
+        // Only a terminal or a pipe can have nothing yet.
+        const bool file = ::fstat(STDIN_FILENO, &status) == 0 && S_ISREG(status.st_mode);
+        pollfd ready{STDIN_FILENO, POLLIN, 0};
+        if (!file && !wait && ::poll(&ready, 1, 0) == 0) return;
+        char chunk[4096];
+        const ssize_t count = ::read(STDIN_FILENO, chunk, sizeof chunk);
+        ended_ = count <= 0;
+        buffer_.assign(chunk, count > 0 ? static_cast<std::size_t>(count) : 0);
+        at_ = 0;
+    }
+
+    std::string buffer_;
+    std::size_t at_ = 0;
+    bool ended_ = false;
+};
+
+}  // namespace
+
+// One USART's other end.
+struct Boot::Wire {
+    std::string input;  // of a file
+    std::size_t at = 0;
+    StandardInput standard;
+    std::string output;
+    std::string output_path;  // empty: not a file
+    std::string line;
+    std::FILE* stream = nullptr;
+
+    std::optional<std::uint8_t> next() {
+        if (at == input.size()) return std::nullopt;
+        return static_cast<std::uint8_t>(input[at++]);
+    }
+
+    // Whole lines, so that they do not mix with anything else.
+    void print_line(std::uint8_t byte) {
+        if (byte != '\r' && byte != '\n') line += static_cast<char>(byte);
+        if (byte == '\n') flush_line();
+    }
+
+    void flush_line() {
+        if (stream == nullptr) return;
+        std::fprintf(stream, "uart| %s\n", line.c_str());
+        line.clear();
+    }
+};
+
+Boot::Boot(const BootOptions& options, sim::Machine& machine, std::FILE* out) {
+    machine.peripherals().set_strict(options.strict);
+    machine.set_cycle_limit(options.max_cycles);
+    for (const std::string& option : options.uart) connect(option, machine, out);
+    auto rest = std::make_unique<Wire>();
+    rest->stream = out;
+    machine.peripherals().connect_rest(
+        {nullptr, [wire = rest.get()](std::uint8_t byte) { wire->print_line(byte); }});
+    wires_.push_back(std::move(rest));
+
+    for (const std::string& copy : options.copy) {
+        const auto values = numbers(copy, 3, "--copy", "SRC:DST:BYTES");
+        std::vector<std::uint8_t> bytes(values[2]);
+        machine.read(values[0], bytes);
+        machine.write(values[1], bytes);
+    }
+    for (const std::string& zero : options.zero) {
+        const auto values = numbers(zero, 2, "--zero", "DST:BYTES");
+        machine.write(values[0], std::vector<std::uint8_t>(values[1]));
+    }
+    if (!options.sp.empty()) machine.set_register(sim::kSp, number(options.sp, "--sp"));
+}
+
+Boot::~Boot() = default;
+
+// "USART1", "USART1:-", "USART1:in.txt", "USART1:in.txt,out.txt", "USART1:,out.txt"
+void Boot::connect(const std::string& option, sim::Machine& machine, std::FILE* out) {
+    const std::size_t colon = option.find(':');
+    const std::string name = option.substr(0, colon);
+    std::string input = colon == std::string::npos ? "-" : option.substr(colon + 1);
+    std::string output = "-";
+    if (const std::size_t comma = input.find(','); comma != std::string::npos) {
+        output = input.substr(comma + 1);
+        input.resize(comma);
+    }
+    auto made = std::make_unique<Wire>();
+    Wire* wire = made.get();
+    sim::SerialPort port;
+    if (input == "-") {
+        port.input = [wire](bool wait) { return wire->standard.next(wait); };
+    } else if (!input.empty()) {
+        wire->input = traces::read_text(input);
+        port.input = [wire](bool) { return wire->next(); };
+    }
+    if (output == "-") {
+        port.output = [out](std::uint8_t byte) {
+            std::fputc(byte, out);
+            if (byte == '\n') std::fflush(out);
+        };
+    } else if (!output.empty()) {
+        wire->output_path = output;
+        port.output = [wire](std::uint8_t byte) { wire->output += static_cast<char>(byte); };
+    }
+    machine.peripherals().connect(name, std::move(port));
+    wires_.push_back(std::move(made));
+}
+
+void Boot::finish() {
+    for (const std::unique_ptr<Wire>& wire : wires_) {
+        if (!wire->output_path.empty()) traces::write_file(wire->output_path, wire->output);
+        if (!wire->line.empty()) wire->flush_line();
+    }
+}
+
+sim::Image load_image(const std::string& path, const BootOptions& options) {
+    if (sim::is_elf(path)) return sim::read_elf(path);
+    if (options.base.empty()) {
+        throw std::runtime_error(
+            path +
+            ": not an ELF file; where it is a raw flash image, say where it lies: --base "
+            "0x08000000");
+    }
+    return sim::read_raw(path, number(options.base, "--base"));
+}
+
+nlohmann::json unknown_registers(sim::Machine& machine) {
+    nlohmann::json list = nlohmann::json::array();
+    for (const sim::UnknownRegister& known : machine.peripherals().unknown_registers()) {
+        char address[16];
+        std::snprintf(address, sizeof address, "0x%08x", static_cast<unsigned>(known.address));
+        list.push_back({{"address", address},
+                        {"peripheral", known.peripheral},
+                        {"reads", known.reads},
+                        {"writes", known.writes}});
+    }
+    return list;
+}
+
+void add_boot_options(CLI::App& command, BootOptions& options) {
+    command.add_option(
+        "--base", options.base, "Where a raw flash image lies, such as 0x08000000; an ELF knows");
+    command.add_option(
+        "--uart",
+        options.uart,
+        "Connect a USART: NAME[:IN[,OUT]], files or '-' for stdin and stdout (the default); "
+        "what no one connects is printed after 'uart|'");
+    command.add_option("--copy",
+                       options.copy,
+                       "With --call, instead of start-up: copy memory first, SRC:DST:BYTES");
+    command.add_option(
+        "--zero", options.zero, "With --call, instead of start-up: clear memory first, DST:BYTES");
+    command.add_option("--sp", options.sp, "With --call, instead of start-up: the stack pointer");
+    command.add_option("--max-cycles",
+                       options.max_cycles,
+                       "Stop a run that simulates more cycles than this; 0 for no limit");
+    command.add_flag(
+        "--strict",
+        options.strict,
+        "Stop at the first register that the simulator only remembers and does not know");
+    command.add_flag(
+        "--interrupts",
+        options.interrupts,
+        "With --call: deliver interrupts during the call too; they are held otherwise");
+}
+
+}  // namespace mixq::tools
