@@ -37,6 +37,7 @@ struct Options {
     std::string json;
     std::string proxy = "cycles";
     std::string bits;
+    int batch = 0;
     int epochs = 0;
     int float_epochs = 0;
     int search_epochs = 0;
@@ -69,6 +70,8 @@ nas::SearchOptions search_options(const Options& options) {
         return own > 0 ? own : options.epochs > 0 ? options.epochs : otherwise;
     };
     const bool cifar = !options.data.empty();
+    // Few images need small steps to be learned in few epochs.
+    search.batch = options.batch > 0 ? options.batch : cifar ? 64 : 32;
     search.float_epochs = epochs(options.float_epochs, cifar ? 15 : 8);
     search.search_epochs = epochs(options.search_epochs, cifar ? 8 : 6);
     search.qat_epochs = epochs(options.qat_epochs, cifar ? 15 : 8);
@@ -286,8 +289,7 @@ void add_training_options(CLI::App& nas, Options& options) {
         ->check(CLI::Range(1, 1000));
     nas.add_option("--qat-epochs", options.qat_epochs, "epochs at the chosen widths")
         ->check(CLI::Range(1, 1000));
-    nas.add_option("--batch", options.search.batch, "images per step")
-        ->capture_default_str()
+    nas.add_option("--batch", options.batch, "images per step (default: 32; with --data 64)")
         ->check(CLI::Range(2, 1024));
     nas.add_option("--train-images",
                    options.train_images,
