@@ -100,10 +100,24 @@ struct AddressProgram::Builder {
     // Whether a store of the block may have changed what lies there.
     bool overwritten(const Value& at, std::uint32_t bytes) const {
         return std::any_of(stores.begin(), stores.end(), [&](const Stored& store) {
-            if (!store.at.known || store.at.step != at.step) return true;
+            if (!store.at.known) return true;
+            if (store.at.step != at.step) return false;  // looked at when it runs
             const std::int64_t gap = std::int64_t{at.offset} - store.at.offset;
             return gap < store.bytes && -gap < bytes;
         });
+    }
+
+    Value guarded(Value result, const Value& at, std::uint8_t bytes) {
+        if (!result.known) return result;
+        for (const Stored& store : stores) {
+            if (store.at.step == at.step) continue;
+            program.guards_.push_back({result.step,
+                                       store.at.step,
+                                       store.at.offset,
+                                       bytes,
+                                       static_cast<std::uint8_t>(store.bytes)});
+        }
+        return result;
     }
 
     Value loaded(const Instruction& instruction, const Value& at) {
@@ -118,9 +132,9 @@ struct AddressProgram::Builder {
             return number(word);
         }
         if (!loads || overwritten(at, instruction.access_bytes)) return {};
-        if (name == "ldr") return step(Code::Load32, at, number(0));
-        if (name == "ldrb") return step(Code::Load8, at, number(0));
-        if (name == "ldrh") return step(Code::Load16, at, number(0));
+        if (name == "ldr") return guarded(step(Code::Load32, at, number(0)), at, 4);
+        if (name == "ldrb") return guarded(step(Code::Load8, at, number(0)), at, 1);
+        if (name == "ldrh") return guarded(step(Code::Load16, at, number(0)), at, 2);
         return {};
     }
 
@@ -308,13 +322,18 @@ AddressProgram::AddressProgram(const Block& block,
                        bytes.subspan(instruction.address - block.address),
                        static_cast<std::uint16_t>(k));
     }
-    // Only what some address needs is computed; inputs come first, in the order they are read.
+    prune();
+}
+
+// Only what some address needs is computed; inputs come first, in the order they are read.
+void AddressProgram::prune() {
     std::vector<std::uint8_t> needed(steps_.size(), 0);
     for (const Place& place : places_) needed[place.step] = 1;
     for (std::size_t k = steps_.size(); k-- > 0;) {
-        if (needed[k] && steps_[k].code != Code::Input)
-            needed[steps_[k].a] = needed[steps_[k].b] = 1;
+        if (!needed[k] || steps_[k].code == Code::Input) continue;
+        needed[steps_[k].a] = needed[steps_[k].b] = 1;
     }
+    std::erase_if(guards_, [&](const Guard& guard) { return needed[guard.load] == 0; });
     std::vector<std::uint16_t> renumbered(steps_.size(), 0);
     std::vector<Step> kept{Step{Code::Input}};
     for (std::size_t k = 1; k < steps_.size(); ++k) {
@@ -326,6 +345,10 @@ AddressProgram::AddressProgram(const Block& block,
         kept.back().b = renumbered[steps_[k].b];
     }
     for (Place& place : places_) place.step = renumbered[place.step];
+    for (Guard& guard : guards_) {
+        guard.load = renumbered[guard.load];
+        guard.store = renumbered[guard.store];
+    }
     steps_ = std::move(kept);
     values_.assign(steps_.size(), 0);
 }
@@ -387,6 +410,13 @@ bool AddressProgram::evaluate(const std::uint32_t* registers, const Host& host) 
                 break;
             }
         }
+    }
+    for (const Guard& guard : guards_) {
+        const Step& load = steps_[guard.load];
+        const std::uint32_t from = values_[load.a] + static_cast<std::uint32_t>(load.offset_a);
+        const std::uint32_t to =
+            values_[guard.store] + static_cast<std::uint32_t>(guard.store_offset);
+        if (from - to < guard.store_bytes || to - from < guard.load_bytes) return false;
     }
     for (const Place& place : places_)
         accesses[place.access].address =

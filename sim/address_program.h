@@ -94,10 +94,21 @@ class AddressProgram {
         std::int32_t offset;
     };
 
+    // A load may only be read ahead of a store if they do not overlap.
+    struct Guard {
+        std::uint16_t load;  // its step
+        std::uint16_t store;
+        std::int32_t store_offset;
+        std::uint8_t load_bytes;
+        std::uint8_t store_bytes;
+    };
+
     struct Builder;
+    void prune();
 
     std::vector<Step> steps_;  // step 0 is zero
     std::vector<Place> places_;
+    std::vector<Guard> guards_;
     std::vector<std::uint32_t> values_;
 };
 

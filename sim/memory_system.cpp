@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <vector>
 
 namespace mixq::sim {
@@ -26,26 +27,30 @@ class Cache {
   public:
     Cache(const CacheGeometry& geometry, Replacement policy)
         : ways_(std::max(geometry.ways, 1u)),
-          sets_(geometry.bytes / kLine / ways_),
+          last_set_(std::bit_floor(std::max(geometry.bytes / kLine / ways_, 1u)) - 1),
           policy_(policy),
-          lines_(std::size_t{sets_} * ways_, kNoLine),
+          lines_((std::size_t{last_set_} + 1) * ways_, kNoLine),
           dirty_(lines_.size(), 0),
-          used_(lines_.size(), 0) {}
+          used_(lines_.size(), 0),
+          recent_(std::size_t{last_set_} + 1, 0) {}
 
     // Null where the line is not there.
     std::uint8_t* find(std::uint32_t line) {
-        const std::size_t first = std::size_t{line % sets_} * ways_;
-        for (std::size_t way = first; way < first + ways_; ++way) {
-            if (lines_[way] != line) continue;
-            if (policy_ == Replacement::LeastRecentlyUsed) used_[way] = ++uses_;
-            return &dirty_[way];
+        const std::size_t set = line & last_set_;
+        std::size_t way = recent_[set];
+        if (lines_[way] != line) {
+            const std::size_t first = set * ways_;
+            for (way = first; way < first + ways_ && lines_[way] != line;) ++way;
+            if (way == first + ways_) return nullptr;
+            recent_[set] = static_cast<std::uint32_t>(way);
         }
-        return nullptr;
+        if (policy_ == Replacement::LeastRecentlyUsed) used_[way] = ++uses_;
+        return &dirty_[way];
     }
 
     // Whether the line that makes room has to be written back.
     bool fill(std::uint32_t line, bool dirty) {
-        const std::size_t way = victim(std::size_t{line % sets_} * ways_);
+        const std::size_t way = victim((line & last_set_) * std::size_t{ways_});
         const bool writes_back = lines_[way] != kNoLine && dirty_[way] != 0;
         lines_[way] = line;
         dirty_[way] = dirty;
@@ -70,11 +75,12 @@ class Cache {
     }
 
     std::uint32_t ways_;
-    std::uint32_t sets_;
+    std::uint32_t last_set_;  // as many sets as a power of two
     Replacement policy_;
     std::vector<std::uint32_t> lines_;
     std::vector<std::uint8_t> dirty_;
     std::vector<std::uint64_t> used_;
+    std::vector<std::uint32_t> recent_;  // per set: the way found last
     std::uint64_t uses_ = 0;
     std::uint16_t random_ = 0xace1;
 };
@@ -294,6 +300,8 @@ namespace {
 // Cuts an access at the ends of lines; `part` says when each piece is done.
 template <typename Part>
 std::uint32_t by_line(std::uint32_t address, std::uint32_t bytes, std::uint64_t now, Part part) {
+    if (address % kLine + bytes <= kLine)
+        return static_cast<std::uint32_t>(part(address, bytes, now) - now);
     Cycle at = now;
     while (bytes > 0) {
         const std::uint32_t piece = std::min(bytes, kLine - address % kLine);

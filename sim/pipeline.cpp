@@ -18,7 +18,8 @@ namespace mixq::sim {
 namespace {
 
 constexpr std::uint32_t kTcmBlockBits = 12;  // no tightly coupled memory is cut finer
-constexpr std::uint32_t kNowhere = ~0u;      // no instruction is at an odd address
+constexpr std::uint64_t kMix = 0x9e37'79b9'7f4a'7c15;
+constexpr std::uint32_t kNowhere = ~0u;  // no instruction is at an odd address
 
 std::size_t at(Stall stall) {
     return static_cast<std::size_t>(stall);
@@ -180,12 +181,28 @@ void Pipeline::State::describe(const BlockRun& run, const Compiled& code) {
     execution.next_address = run.next_address;
     const Access* access = run.accesses.data();
     const Access* const end = access + run.accesses.size();
+    std::uint64_t key = 0;
+    std::uint64_t recent = 0;
     for (std::size_t k = 0; k < accesses; ++k) {
+        const Op& op = code.ops[code.memory[k]];
         while (access != end && access->instruction < code.memory[k]) ++access;
         const bool happened = access != end && access->instruction == code.memory[k];
-        execution.addresses[k] = happened ? access->address : Execution::kNotExecuted;
-        execution.tcm[k] = happened && in_tcm(access->address);
+        const std::uint32_t address = happened ? access->address : Execution::kNotExecuted;
+        const bool coupled = in_tcm(address);
+        execution.addresses[k] = address;
+        execution.tcm[k] = coupled;
+        const std::uint32_t within = op.bytes > 1 ? (op.bytes - 1u) & 3u : 0u;
+        std::uint64_t bits = (address >> 2 & 1) | ((address & within) != 0 ? 2u : 0u) |
+                             (op.store && coupled ? 4u : 0u);
+        if (!happened) bits = 8;
+        recent = recent << 4 | bits;
+        if (k % 15 != 14) continue;
+        key = (key ^ recent) * kMix;
+        key ^= key >> 29;
+        recent = 0;
     }
+    execution.key = (key ^ recent) * kMix;
+    execution.key ^= execution.key >> 29;
     const Division* division = run.divisions.data();
     const Division* const divisions_end = division + run.divisions.size();
     for (std::size_t k = 0; k < code.divides.size(); ++k) {

@@ -72,6 +72,7 @@ struct Execution {
     std::vector<std::uint8_t> divides;  // cycles
     std::uint8_t branch = 0;            // BranchOutcome
     std::uint32_t next_address = 0;
+    std::uint64_t key = 0;  // a digest of banks, alignments, what was executed, and where stores go
 };
 
 class Engine {

@@ -81,22 +81,7 @@ void Memo::end(std::uint32_t address) {
 
 // Everything that changes from run to run and can change what the block costs.
 std::uint64_t Memo::key(const Compiled& code, const Execution& execution) const {
-    std::uint64_t key = 0;
-    std::uint64_t recent = execution.branch;
-    const std::size_t count = code.memory.size();
-    for (std::size_t k = 0; k < count; ++k) {
-        const std::uint32_t address = execution.addresses[k];
-        const Op& op = code.ops[code.memory[k]];
-        const std::uint32_t within = op.bytes > 1 ? (op.bytes - 1u) & 3u : 0u;
-        std::uint64_t bits = (address >> 2 & 1) | ((address & within) != 0 ? 2u : 0u) |
-                             (op.store && execution.tcm[k] != 0 ? 4u : 0u);
-        if (address == Execution::kNotExecuted) bits = 8;
-        recent = recent << 4 | bits;
-        if (k % 12 != 11) continue;
-        key = mixed(key ^ recent);
-        recent = 0;
-    }
-    key = mixed(key) ^ recent;
+    std::uint64_t key = execution.key * kGolden ^ execution.branch;
     for (const std::uint8_t cycles : execution.divides) key = mixed(key) + cycles;
     for (const StoreThenLoad& hazard : code.hazards) {
         const std::uint32_t store = execution.addresses[hazard.store];
