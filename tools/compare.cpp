@@ -229,11 +229,16 @@ void run(const CompareOptions& options) {
                                     {"memory", "code in ITCM, data in DTCM, no wait states"},
                                     {"elf_sha256", image.sha256},
                                     {"measurements", facts_path.filename().string()}};
+    const std::vector<Comparison> laws =
+        options.only.empty() ? compare_facts(read_board_facts(laws_path()), image, board)
+                             : std::vector<Comparison>{};
     std::vector<CaseResult> cases;
-    if (!options.images.empty())
+    if (options.only.empty()) {
         cases = run_board_cases(options.images, {}, {{"the model as it is"}});
+    }
     nlohmann::json json = to_json(comparisons, summary, provenance);
-    if (!options.images.empty()) json["images"] = to_json(cases);
+    json["laws"] = to_json(laws, summarise(laws), {})["cases"];
+    json["images"] = to_json(cases);
     write_json(options.json, json);
     if (options.json != "-") {
         print_table(comparisons, options.only.empty());
@@ -245,7 +250,11 @@ void run(const CompareOptions& options) {
             100 * summary.mean,
             100 * summary.largest,
             summary.not_modelled);
-        if (!cases.empty()) std::printf("\n%s", case_table(cases).c_str());
+        if (!laws.empty()) {
+            std::printf("\nKernels of ours; \"board\" is what the rules give by hand:\n");
+            print_table(laws, false);
+        }
+        if (!cases.empty()) std::printf("\nPublished programs:\n%s", case_table(cases).c_str());
     }
     check_limit(summary, options.max_error);
 }

@@ -175,6 +175,15 @@ TEST(Compare, EveryModelledFactIsExactButTheNamedOne) {
     }
 }
 
+TEST(Compare, OurOwnKernelsCostWhatTheRulesSayByHand) {
+    if (!has_compiler()) GTEST_SKIP() << "no arm-none-eabi-gcc";
+    for (const Comparison& law :
+         compare_facts(read_board_facts(laws_path()), probes(), sim::find_board(kBoard))) {
+        EXPECT_TRUE(law.exact()) << law.fact.id << ": by hand " << law.fact.value << ", simulated "
+                                 << *law.simulated;
+    }
+}
+
 TEST(Compare, ACaseSaysTheSameAloneAndAmongOthers) {
     if (!has_compiler()) GTEST_SKIP() << "no arm-none-eabi-gcc";
     const std::vector<BoardFact> all = facts();

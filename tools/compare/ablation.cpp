@@ -136,7 +136,8 @@ std::vector<Variation> ablations() {
     all.push_back({"mispredicts free", [](Parameters& p) {
                        p.mispredict = p.mispredict_early = p.indirect_mispredict = 0;
                    }});
-    all.push_back(parameter("early flags save nothing", &Parameters::flags_ahead, 1 << 20));
+    all.push_back(
+        {"early flags save nothing", [](Parameters& p) { p.mispredict_early = p.mispredict; }});
     all.push_back(parameter("BTAC of 64 entries", &Parameters::btac_entries, 64));
     all.push_back({"taken branch pairs with its target",
                    [](Parameters& p) { p.taken_pairs_with_target = !p.taken_pairs_with_target; }});

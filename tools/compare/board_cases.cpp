@@ -254,6 +254,10 @@ CaseResult run_board_case(const BoardCase& fact,
                           const fs::path& images,
                           const std::vector<Variation>& variations) {
     CaseResult result{fact, {}, "", 0, 0};
+    if (images.empty()) {
+        result.why_not = "needs its program in --images DIR";
+        return result;
+    }
     const fs::path raw = images / (fact.id + ".bin");
     const fs::path elf = images / (fact.id + ".elf");
     const bool is_elf = !fs::exists(raw);

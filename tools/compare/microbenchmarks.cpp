@@ -32,7 +32,7 @@ enum class Reading {
 };
 
 Reading reading(std::string_view id) {
-    if (id == "MB-00") return Reading::Loop;
+    if (id == "MB-00" || id.starts_with("LAW-")) return Reading::Loop;
     if (id == "MB-09" || id == "MB-09-early-flags") return Reading::PerMispredict;
     if (id == "MB-18") return Reading::Ratio;
     return Reading::Difference;
@@ -139,6 +139,10 @@ std::filesystem::path board_facts_path(std::string_view board) {
                                 "'; there are: " + (known.empty() ? "none" : known));
 }
 
+std::filesystem::path laws_path() {
+    return kernels::device_directory() / "probes" / "laws.csv";
+}
+
 std::vector<BoardFact> read_board_facts(const std::filesystem::path& path) {
     const traces::Table table = traces::read_table(path);
     std::vector<BoardFact> facts;
@@ -224,23 +228,15 @@ std::vector<Comparison> compare_facts(const std::vector<BoardFact>& facts,
 }
 
 std::vector<NotRun> cases_not_run() {
-    constexpr std::string_view kImage =
-        "firmware image: comes with image support and memory timing";
-    constexpr std::string_view kAssembly =
-        "published assembly: read from its repository at run time, comes with image support";
     constexpr std::string_view kCompiled =
         "C source: cycles depend on the compiler; a sanity band, comes with image support";
     constexpr std::string_view kOtherCore = "another core: no cycle table yet";
-    return {{"F746-KWS", kImage},          {"F746-AD", kImage},
-            {"F746-ADMAX", kImage},        {"H7A3-KWS", kImage},
-            {"H7A3-AD", kImage},           {"AES-ENC128", kAssembly},
-            {"AES-ENC256", kAssembly},     {"AES-KEY128", kAssembly},
-            {"AES-DSP128", kAssembly},     {"KECCAK-XKCP", kAssembly},
-            {"KECCAK-AD7", kAssembly},     {"NTT-DIL-A", kAssembly},
-            {"INTT-DIL-A", kAssembly},     {"NTT-769-B", kAssembly},
-            {"TVM-CMSISNN-Q7", kCompiled}, {"TM-F767-CIFAR-SIMD", kCompiled},
-            {"CM-T4-UNROLL", kCompiled},   {"L4R5-KWS", kOtherCore},
-            {"U575-KWS", kOtherCore},      {"KO-*, J4-*, J33-*, EMB-*", kOtherCore}};
+    return {{"TVM-CMSISNN-Q7", kCompiled},
+            {"TM-F767-CIFAR-SIMD", kCompiled},
+            {"CM-T4-UNROLL", kCompiled},
+            {"L4R5-KWS", kOtherCore},
+            {"U575-KWS", kOtherCore},
+            {"KO-*, J4-*, J33-*, EMB-*", kOtherCore}};
 }
 
 }  // namespace mixq::tools

@@ -43,6 +43,8 @@ struct NotRun {
 // Beside kernels/, wherever that is: traces/board/<board>/microbenchmarks.csv. Throws
 // std::invalid_argument for a board without measurements, std::runtime_error for a bad file.
 std::filesystem::path board_facts_path(std::string_view board);
+// Small kernels of ours with the cycles that the rules give them, by hand: nobody measured these.
+std::filesystem::path laws_path();
 std::vector<BoardFact> read_board_facts(const std::filesystem::path& path);
 
 // Why the simulator has no answer to this fact; empty if it has one.
