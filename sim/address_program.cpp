@@ -43,6 +43,7 @@ struct AddressProgram::Builder {
     struct Stored {
         Value at;
         std::uint32_t bytes;
+        Value data;  // of a word store
     };
 
     std::vector<Stored> stores;
@@ -97,6 +98,17 @@ struct AddressProgram::Builder {
         return at;
     }
 
+    // What the last store to exactly this word left there, if no store since may have changed it.
+    Value forwarded(const Value& at) const {
+        for (auto store = stores.rbegin(); store != stores.rend(); ++store) {
+            if (!store->at.known || store->at.step != at.step) return {};
+            const std::int64_t gap = std::int64_t{at.offset} - store->at.offset;
+            if (gap == 0 && store->bytes == 4) return store->data;
+            if (gap < store->bytes && -gap < 4) return {};
+        }
+        return {};
+    }
+
     // Whether a store of the block may have changed what lies there.
     bool overwritten(const Value& at, std::uint32_t bytes) const {
         return std::any_of(stores.begin(), stores.end(), [&](const Stored& store) {
@@ -130,6 +142,10 @@ struct AddressProgram::Builder {
             std::uint32_t word = 0;
             std::memcpy(&word, from, sizeof word);
             return number(word);
+        }
+        if (name == "ldr") {
+            const Value stored = forwarded(at);
+            if (stored.known) return stored;
         }
         if (!loads || overwritten(at, instruction.access_bytes)) return {};
         if (name == "ldr") return guarded(step(Code::Load32, at, number(0)), at, 4);
@@ -274,7 +290,12 @@ void AddressProgram::Builder::access(const Instruction& instruction,
     } else {
         program.watched.push_back({number_of, index, form});
     }
-    if (write) stores.push_back({at, bytes});
+    if (!write) return;
+    Value data;
+    for (const Read& read : instruction.reads) {
+        if (read.role == Role::StoreData && instruction.mnemonic == "str") data = value(read.reg);
+    }
+    stores.push_back({instruction.conditional ? Value{} : at, bytes, data});
 }
 
 void AddressProgram::Builder::follow(const Instruction& instruction,
