@@ -134,7 +134,7 @@ struct MemorySystem::State {
 
     std::array<Linefill, kLinefillBuffers> fills;
     std::size_t fill_slot = 0;
-    Cycle fills_end = 0;
+    Stillness still;  // quiet from the end of the last linefill on
     Cycle bus_free = 0;
     std::vector<BufferedStore> stores;
     std::size_t store_slot = 0;
@@ -175,7 +175,7 @@ int MemorySystem::State::first_word(Place where) const {
 
 // When the word of a line that is there, or on its way, can be read.
 Cycle MemorySystem::State::arrival(std::uint32_t address, Cycle now) const {
-    if (now >= fills_end) return now;
+    if (now >= still.quiet_from) return now;
     for (const Linefill& fill : fills) {
         if (fill.line == address >> kLineBits) return std::max(now, fill.there(address));
     }
@@ -191,7 +191,7 @@ Linefill& MemorySystem::State::begin_fill(std::uint32_t address, Place where, Cy
     fill.beat = static_cast<Cycle>(port(where).beat);
     fill.first_at = start + static_cast<Cycle>(first_word(where));
     fill.end = fill.first_at + (kBeats - 1) * fill.beat;
-    bus_free = fills_end = fill.end;
+    bus_free = still.quiet_from = fill.end;
     return fill;
 }
 
@@ -207,9 +207,11 @@ Cycle MemorySystem::State::load_line(std::uint32_t address, Cycle now) {
         const std::uint32_t row = address >> kLineBits;
         if (row == last_row) return now;
         last_row = row;
+        ++still.number;
         return now + static_cast<Cycle>(settings.wait_states);
     }
     if (where == Place::Device || !settings.data_cache) {
+        ++still.number;
         const int extra = where == Place::Flash ? settings.wait_states : 0;
         const Cycle start = std::max(now, bus_free);
         return bus_free = start + static_cast<Cycle>(port(where).uncached_load + extra);
@@ -217,6 +219,7 @@ Cycle MemorySystem::State::load_line(std::uint32_t address, Cycle now) {
     const std::uint32_t line = address >> kLineBits;
     if (data.find(line) != nullptr) return arrival(address, now);
     ++counts.load_misses;
+    ++still.number;
     const Cycle there = begin_fill(address, where, now).first_at;
     if (data.fill(line, false)) evict(Place::Sram);
     return there;
@@ -237,6 +240,7 @@ Cycle MemorySystem::State::store_line(std::uint32_t address, Cycle now) {
     const Place where = place(address);
     if (where == Place::Free) return now;
     if (where != Place::Sram || !settings.data_cache) {
+        ++still.number;
         const Cycle start = std::max(now, bus_free);
         const Cycle leaves = start + static_cast<Cycle>(port(where).uncached_store);
         bus_free = leaves;
@@ -245,13 +249,14 @@ Cycle MemorySystem::State::store_line(std::uint32_t address, Cycle now) {
     const std::uint32_t line = address >> kLineBits;
     if (std::uint8_t* dirty = data.find(line)) {
         *dirty = 1;
-        if (now >= fills_end) return now;
+        if (now >= still.quiet_from) return now;
         for (const Linefill& fill : fills) {
             if (fill.line == line && fill.end > now) return buffer(address, fill.end, now);
         }
         return now;
     }
     ++counts.store_misses;
+    ++still.number;
     const Cycle end = begin_fill(address, where, now).end;
     if (data.fill(line, true)) evict(Place::Sram);
     return buffer(address, end, now);
@@ -358,6 +363,11 @@ std::uint32_t MemorySystem::fetch_generation() const {
     const bool kept = state.settings.instruction_cache &&
                       state.parameters.replacement == Replacement::PseudoRandom;
     return kept ? state.generation : 0;
+}
+
+const MemorySystem::Stillness* MemorySystem::stillness() const {
+    const bool tracked = state_->parameters.replacement == Replacement::LeastRecentlyUsed;
+    return tracked ? nullptr : &state_->still;
 }
 
 const MemoryCounts& MemorySystem::counts() const {

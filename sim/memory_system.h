@@ -51,6 +51,16 @@ class MemorySystem {
     // 0: what was there may be gone.
     std::uint32_t fetch_generation() const;
 
+    // An access within one line that cost nothing costs nothing again, and changes nothing, while the number stays and
+    // time is past `quiet_from`.
+    struct Stillness {
+        std::uint64_t quiet_from = 0;
+        std::uint32_t number = 1;
+    };
+
+    // Null where an access always changes something (the least recently used line is tracked).
+    const Stillness* stillness() const;
+
     const MemoryCounts& counts() const;
 
   private:

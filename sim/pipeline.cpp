@@ -18,6 +18,8 @@ namespace mixq::sim {
 namespace {
 
 constexpr std::uint32_t kTcmBlockBits = 12;  // no tightly coupled memory is cut finer
+constexpr std::uint32_t kLineBits = 5;
+constexpr std::uint32_t kLine = 1u << kLineBits;
 constexpr std::uint64_t kMix = 0x9e37'79b9'7f4a'7c15;
 constexpr std::uint32_t kNowhere = ~0u;  // no instruction is at an odd address
 
@@ -120,6 +122,15 @@ struct Pipeline::State final : Engine::Watcher {
     std::array<std::uint64_t, kStalls> freezes{};
     Execution execution;
 
+    // Accesses that cost nothing the last time, by line and direction.
+    struct Still {
+        std::uint32_t tag = ~0u;
+        std::uint32_t number = 0;
+    };
+
+    const MemorySystem::Stillness* stillness = nullptr;
+    std::array<Still, 1024> stills{};
+
     Memo memo;  // while it is current, the engine's flight is stale
 
     // For the listener: how things stood before the instruction, and which groups were closed at what instruction count.
@@ -184,15 +195,14 @@ void Pipeline::State::describe(const BlockRun& run, const Compiled& code) {
     std::uint64_t key = 0;
     std::uint64_t recent = 0;
     for (std::size_t k = 0; k < accesses; ++k) {
-        const Op& op = code.ops[code.memory[k]];
-        while (access != end && access->instruction < code.memory[k]) ++access;
-        const bool happened = access != end && access->instruction == code.memory[k];
+        const MemoryOp& op = code.memory[k];
+        while (access != end && access->instruction < op.op) ++access;
+        const bool happened = access != end && access->instruction == op.op;
         const std::uint32_t address = happened ? access->address : Execution::kNotExecuted;
         const bool coupled = in_tcm(address);
         execution.addresses[k] = address;
         execution.tcm[k] = coupled;
-        const std::uint32_t within = op.bytes > 1 ? (op.bytes - 1u) & 3u : 0u;
-        std::uint64_t bits = (address >> 2 & 1) | ((address & within) != 0 ? 2u : 0u) |
+        std::uint64_t bits = (address >> 2 & 1) | ((address & op.within) != 0 ? 2u : 0u) |
                              (op.store && coupled ? 4u : 0u);
         if (!happened) bits = 8;
         recent = recent << 4 | bits;
@@ -259,7 +269,7 @@ void Pipeline::State::touch_memory(const Compiled& code, const std::int16_t* off
     }
     std::size_t l = 0;
     for (std::size_t k = 0; k <= accesses; ++k) {
-        const std::size_t until = k < accesses ? code.memory[k] : code.ops.size();
+        const std::size_t until = k < accesses ? code.memory[k].op : code.ops.size();
         for (; l < code.lines.size() && code.lines[l].op <= until; ++l)
             enter_line(code.lines[l], now(entry + offsets[accesses + l]), l > 0 || continues);
         if (k < accesses) access(code, k, now(entry + offsets[k]));
@@ -275,12 +285,21 @@ void Pipeline::State::enter_line(const CodeLine& code_line, std::uint64_t when, 
 void Pipeline::State::access(const Compiled& code, std::size_t index, std::uint64_t when) {
     const std::uint32_t address = execution.addresses[index];
     if (address == Execution::kNotExecuted || execution.tcm[index] != 0) return;
-    const Op& op = code.ops[code.memory[index]];
-    const std::uint32_t lost = op.load ? memory->load(address, op.all_bytes, when)
-                                       : memory->store(address, op.all_bytes, when);
-    if (lost == 0) return;
-    freezes[at(op.load ? Stall::LoadMiss : Stall::StoreBuffer)] += lost;
-    frozen += lost;
+    const MemoryOp& op = code.memory[index];
+    const std::uint32_t tag = address >> kLineBits << 1 | (op.store ? 1u : 0u);
+    Still& known = stills[tag % stills.size()];
+    if (stillness != nullptr && known.tag == tag && known.number == stillness->number &&
+        when >= stillness->quiet_from && address % kLine + op.bytes <= kLine)
+        return;
+    const std::uint32_t lost =
+        op.store ? memory->store(address, op.bytes, when) : memory->load(address, op.bytes, when);
+    if (lost != 0) {
+        freezes[at(op.store ? Stall::StoreBuffer : Stall::LoadMiss)] += lost;
+        frozen += lost;
+    } else if (stillness != nullptr && when >= stillness->quiet_from &&
+               address % kLine + op.bytes <= kLine) {
+        known = {tag, stillness->number};
+    }
 }
 
 Timing Pipeline::State::timing() {
@@ -353,6 +372,8 @@ Pipeline& Pipeline::operator=(Pipeline&&) noexcept = default;
 
 void Pipeline::set_memory(MemorySystem* memory) {
     state_->memory = memory;
+    state_->stillness = memory == nullptr ? nullptr : memory->stillness();
+    state_->stills.fill({});
     std::fill(state_->generations.begin(), state_->generations.end(), 0);
 }
 

@@ -68,7 +68,8 @@ void compile_op(const Core& core, const Instruction& instruction, Compiled& out)
     out.lines.back().bytes = static_cast<std::uint8_t>(end - out.lines.back().address);
     compile_operands(row, instruction, op, out);
     const auto index = static_cast<std::uint16_t>(out.ops.size());
-    if (op.load || op.store) out.memory.push_back(index);
+    const auto within = static_cast<std::uint8_t>(op.bytes > 1 ? (op.bytes - 1) & 3 : 0);
+    if (op.load || op.store) out.memory.push_back({index, op.all_bytes, within, op.store});
     if (op.kind == OpKind::Divide) out.divides.push_back(index);
     out.ops.push_back(op);
 }
@@ -77,10 +78,10 @@ void compile_op(const Core& core, const Instruction& instruction, Compiled& out)
 void find_hazards(const Core& core, Compiled& out) {
     const int reach = 2 * core.parameters.store_to_load + 2;
     for (std::size_t l = 0; l < out.memory.size(); ++l) {
-        if (out.memory[l] < reach) out.early_memory = static_cast<std::uint16_t>(l + 1);
-        if (!out.ops[out.memory[l]].load) continue;
+        if (out.memory[l].op < reach) out.early_memory = static_cast<std::uint16_t>(l + 1);
+        if (out.memory[l].store) continue;
         for (std::size_t s = 0; s < l; ++s) {
-            if (out.ops[out.memory[s]].store && out.memory[l] - out.memory[s] < reach) {
+            if (out.memory[s].store && out.memory[l].op - out.memory[s].op < reach) {
                 out.hazards.push_back(
                     {static_cast<std::uint16_t>(s), static_cast<std::uint16_t>(l)});
             }

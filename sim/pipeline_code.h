@@ -50,6 +50,13 @@ struct CodeLine {
     std::uint16_t op;  // the first instruction in it
 };
 
+struct MemoryOp {
+    std::uint16_t op;
+    std::uint8_t bytes;   // all it transfers
+    std::uint8_t within;  // address bits that make it unaligned
+    bool store;
+};
+
 // What may decide a store-to-load hazard inside a block: places among its memory operations.
 struct StoreThenLoad {
     std::uint16_t store;
@@ -61,7 +68,7 @@ struct Compiled {
     std::vector<Op> ops;
     std::vector<OperandRead> reads;
     std::vector<std::uint8_t> writes;
-    std::vector<std::uint16_t> memory;   // indices of ops that access memory
+    std::vector<MemoryOp> memory;        // of the ops that access memory
     std::vector<std::uint16_t> divides;  // and of divides
     std::vector<CodeLine> lines;
     std::vector<StoreThenLoad> hazards;

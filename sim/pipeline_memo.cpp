@@ -91,7 +91,7 @@ std::uint64_t Memo::key(const Compiled& code, const Execution& execution) const 
     }
     for (std::size_t s = 0; s < stored_.size(); ++s) {
         for (std::size_t k = 0; k < code.early_memory; ++k) {
-            if (((stored_[s] ^ execution.addresses[k]) >> 2) == 0 && code.ops[code.memory[k]].load)
+            if (((stored_[s] ^ execution.addresses[k]) >> 2) == 0 && !code.memory[k].store)
                 key = mixed(key) + ((s + 1) << 16 | k);
         }
     }
