@@ -7,10 +7,12 @@ namespace mixq::sim {
 namespace {
 
 constexpr std::uint32_t kCr1 = 0x00;
+constexpr std::uint32_t kBrr = 0x0c;
 constexpr std::uint32_t kIsr = 0x1c;
 constexpr std::uint32_t kIcr = 0x20;
 constexpr std::uint32_t kRdr = 0x24;
 constexpr std::uint32_t kTdr = 0x28;
+constexpr std::uint64_t kBusCycles = 2;  // core cycles per clock of the bus, at least
 constexpr std::uint32_t kUe = 1u << 0;
 constexpr std::uint32_t kRe = 1u << 2;
 constexpr std::uint32_t kTe = 1u << 3;
@@ -46,7 +48,7 @@ void Usart::update() {
 
 std::uint32_t Usart::read(std::uint32_t offset) {
     if (offset == kIsr) {
-        if ((word(kCr1) & kRxne) == 0) receive(false);
+        if ((word(kCr1) & kRxne) == 0 && chip_.now() >= quiet_until_) receive(false);
         const std::uint32_t control = word(kCr1);
         return kTxe | kTc | (received_ ? kRxne : 0) | (control & kTe ? kTeAck : 0) |
                (control & kRe ? kReAck : 0);
@@ -54,7 +56,8 @@ std::uint32_t Usart::read(std::uint32_t offset) {
     if (offset == kRdr) {
         const std::uint32_t value = received_.value_or(0);
         received_.reset();
-        stay_quiet();
+        // The next one takes its time on the line: ten bits, of BRR clocks of the bus each.
+        quiet_until_ = chip_.now() + 10ull * kBusCycles * word(kBrr);
         update();
         return value;
     }
@@ -79,8 +82,8 @@ void Usart::write(std::uint32_t offset, std::uint32_t value) {
     }
 }
 
-// A program that waits in an interrupt for its input is offered a byte where it idles, or where the line has been quiet
-// for a while: a person, too, types when the program has said that it is ready.
+// Input is offered where the program idles, or where the line has been quiet for a while: a person, too, types when the program
+// has said that it is ready.
 void Usart::stay_quiet() {
     constexpr std::uint64_t kQuietParts = 100;  // of a second
     quiet_until_ = chip_.now() + chip_.board->clock_hz / kQuietParts;
