@@ -14,6 +14,7 @@
 #include "tools/commands.h"
 #include "tools/compare/ablation.h"
 #include "tools/compare/case_table.h"
+#include "tools/compare/llvm_mca.h"
 #include "tools/compare/microbenchmarks.h"
 #include "tools/console.h"
 
@@ -28,6 +29,7 @@ struct CompareOptions {
     std::string images;     // empty: no board cases
     bool scoreboard = false;
     bool ablate = false;
+    bool llvm_mca = false;
     std::optional<double> max_error;  // percent
     std::string json;
 };
@@ -221,6 +223,10 @@ void run(const CompareOptions& options) {
     const sim::Image image = sim::read_elf(build_probes(options.board, workplace.path()));
     const sim::Board& board = sim::find_board(options.board);
     const std::vector<Comparison> comparisons = compare_facts(facts, image, board);
+    if (options.llvm_mca) {
+        std::fputs(llvm_mca_table(comparisons, llvm_mca_facts(facts, image)).c_str(), stdout);
+        return;
+    }
     const Summary summary = summarise(comparisons);
     const nlohmann::json provenance{{"tool", tool_version()},
                                     {"compiler", kernels::find_compiler().version},
@@ -276,6 +282,9 @@ void add_compare(CLI::App& app) {
         "--ablate",
         options->ablate,
         "Print the error of --images with one rule of the model changed at a time instead");
+    verb->add_flag("--llvm-mca",
+                   options->llvm_mca,
+                   "Print our errors beside those of LLVM's llvm-mca on the same loops instead");
     verb->add_option("--only", options->only, "Only these cases; MB-12 also takes MB-12-load");
     verb->add_option("--max-error",
                      options->max_error,

@@ -227,6 +227,18 @@ std::vector<Comparison> compare_facts(const std::vector<BoardFact>& facts,
     return comparisons;
 }
 
+std::optional<double> value_of_loops(
+    const BoardFact& fact,
+    const std::function<std::optional<double>(const std::string& function)>& loop) {
+    const Reading how = reading(fact.id);
+    if (how == Reading::PerMispredict) return std::nullopt;
+    const std::optional<double> a = loop(symbol(fact.id) + "_a");
+    if (!a || how == Reading::Loop) return a;
+    const std::optional<double> b = loop(symbol(fact.id) + "_b");
+    if (!b) return std::nullopt;
+    return how == Reading::Ratio ? *a / *b : (*a - *b) / kCopies;
+}
+
 std::vector<NotRun> cases_not_run() {
     constexpr std::string_view kCompiled =
         "C source: cycles depend on the compiler; a sanity band, comes with image support";

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -59,6 +60,12 @@ std::filesystem::path build_probes(std::string_view board, const std::filesystem
 std::vector<Comparison> compare_facts(const std::vector<BoardFact>& facts,
                                       const sim::Image& probes,
                                       const sim::Board& board);
+
+// A fact read off the cycles that `loop` gives one iteration of a probe's function. Empty where it gives none, or where the
+// fact is about branches.
+std::optional<double> value_of_loops(
+    const BoardFact& fact,
+    const std::function<std::optional<double>(const std::string& function)>& loop);
 
 std::vector<NotRun> cases_not_run();
 
