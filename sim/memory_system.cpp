@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 namespace mixq::sim {
@@ -150,6 +152,10 @@ MemorySystem::State::State(const Board& board, const MemorySettings& wanted)
       data(parameters.data_cache, parameters.replacement),
       art(static_cast<std::size_t>(parameters.art_lines), kNoLine),
       stores(static_cast<std::size_t>(std::max(parameters.store_buffer, 1))) {
+    if (parameters.data_cache.bytes == 0) {
+        throw std::invalid_argument("the caches and memories of " + std::string(board.name) +
+                                    " are not described: only ideal memory can be simulated");
+    }
     for (const Region& region : board.regions) {
         Place where = Place::Sram;
         if (region.kind == MemoryKind::Itcm || region.kind == MemoryKind::Dtcm) where = Place::Free;

@@ -33,6 +33,7 @@ struct MemoryCounts {
 
 class MemorySystem {
   public:
+    // Throws std::invalid_argument for a board whose memories are not described.
     MemorySystem(const Board& board, const MemorySettings& settings);
     ~MemorySystem();
     MemorySystem(MemorySystem&&) noexcept;

@@ -1,6 +1,8 @@
 // Laws of the caches, the bus and the store buffer.
 #include "sim/memory_system.h"
 
+#include <stdexcept>
+
 #include <gtest/gtest.h>
 
 #include "sim/board.h"
@@ -117,6 +119,11 @@ TEST(MemorySystem, TheArtServesCodeOnTheItcmBus) {
     EXPECT_EQ(first, 7u);
     EXPECT_EQ(memory.fetch(kItcmFlash, 32, 100, false), 0u);
     EXPECT_EQ(memory.fetch(kItcmFlash + 32, 32, 200, false), 0u);  // prefetched
+}
+
+TEST(MemorySystem, ABoardWithoutADescriptionIsRefused) {
+    const sim::Board& part = sim::find_board("stm32h743");
+    EXPECT_THROW(sim::MemorySystem(part, sim::full_speed(part)), std::invalid_argument);
 }
 
 TEST(MemorySystem, TwoRunsAreTheSame) {
