@@ -326,12 +326,9 @@ void add_nas(CLI::App& app) {
         ->capture_default_str();
     auto* target = nas->add_option("--target-cycles",
                                    options->search.target_cycles,
-                                   "predicted cycles to stay within; lambda is found for it")
-                       ->check(CLI::PositiveNumber);
-    auto* lambda = nas->add_option("--lambda",
-                                   options->lambda,
-                                   "weight of latency against accuracy in the loss (default 1)")
-                       ->check(CLI::NonNegativeNumber);
+                                   "predicted cycles to stay within; lambda is found for it");
+    auto* lambda = nas->add_option(
+        "--lambda", options->lambda, "weight of latency against accuracy in the loss (default 1)");
     auto* bits = nas->add_option("--bits",
                                  options->bits,
                                  "no search: these widths in every layer (the input stays 8 bits), "
