@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <optional>
@@ -14,6 +13,7 @@
 
 #include "sim/address_program.h"
 #include "sim/cores/core.h"
+#include "sim/isa/hex.h"
 #include "sim/machine_code.h"
 #include "sim/machine_system.h"
 #include "sim/semihosting.h"
@@ -39,12 +39,6 @@ constexpr std::uint32_t kInterruptSvc = 2;  // as the emulator numbers them
 constexpr std::uint32_t kInterruptReturn = 8;
 // A program that sleeps in one place this often, woken only by its own timers, is idle.
 constexpr int kIdleSleeps = 1000;
-
-std::string hex(std::uint32_t value) {
-    char text[16];
-    std::snprintf(text, sizeof text, "0x%08x", static_cast<unsigned>(value));
-    return text;
-}
 
 // The one place where a call of Unicorn that must not fail is checked.
 void check(uc_err error, std::string_view doing) {

@@ -3,9 +3,10 @@
 #include "sim/machine_system.h"
 
 #include <array>
-#include <cstdio>
 #include <cstring>
 #include <stdexcept>
+
+#include "sim/isa/hex.h"
 
 namespace mixq::sim {
 
@@ -26,12 +27,6 @@ constexpr std::uint32_t kReturnBasicFrame = 1u << 4;
 
 constexpr std::array kFrameRegisters = {
     UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_R2, UC_ARM_REG_R3, UC_ARM_REG_R12, UC_ARM_REG_LR};
-
-std::string hex(std::uint32_t value) {
-    char text[16];
-    std::snprintf(text, sizeof text, "0x%08x", static_cast<unsigned>(value));
-    return text;
-}
 
 std::uint32_t load(const std::uint8_t* bytes, std::uint32_t index) {
     std::uint32_t value;

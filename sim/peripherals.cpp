@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "sim/isa/hex.h"
 #include "sim/peripheral_block.h"
 
 namespace mixq::sim {
@@ -15,12 +16,6 @@ namespace {
 constexpr std::uint32_t kScs = 0xe000'e000;
 constexpr std::uint32_t kVtor = 0xd08;
 constexpr std::uint32_t kCcr = 0xd14;
-
-std::string hex(std::uint32_t value) {
-    char text[16];
-    std::snprintf(text, sizeof text, "0x%08x", static_cast<unsigned>(value));
-    return text;
-}
 
 std::unique_ptr<PeripheralBlock> make_block(const PeripheralPlace& place, Chip& chip) {
     switch (place.kind) {

@@ -1,8 +1,8 @@
 // Reads raw flash images: bytes as a programmer writes them, with a vector table at the front.
-#include <cstdio>
 #include <stdexcept>
 
 #include "sim/image.h"
+#include "sim/isa/hex.h"
 #include "traces/file.h"
 
 namespace mixq::sim {
@@ -11,12 +11,6 @@ namespace {
 
 constexpr std::uint32_t kThumbBit = 1;
 constexpr std::size_t kVectors = 8;  // initial stack pointer and reset handler
-
-std::string hex(std::uint32_t value) {
-    char text[16];
-    std::snprintf(text, sizeof text, "0x%08x", static_cast<unsigned>(value));
-    return text;
-}
 
 }  // namespace
 

@@ -2,9 +2,9 @@
 #include "sim/cores/core.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "sim/cores/cortex_m7.h"
+#include "sim/isa/hex.h"
 
 namespace mixq::sim {
 
@@ -22,12 +22,6 @@ int stage_of(const Core& core, Operand operand) {
         if (row.operand == operand) return row.stage;
     }
     return 0;
-}
-
-std::string hex(std::uint32_t value) {
-    char text[16];
-    std::snprintf(text, sizeof text, "0x%08x", static_cast<unsigned>(value));
-    return text;
 }
 
 bool reads_late_only(const Instruction& instruction) {

@@ -2,9 +2,9 @@
 #include "sim/observers/call_stack.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "sim/block.h"
+#include "sim/isa/hex.h"
 
 namespace mixq::sim {
 
@@ -12,12 +12,6 @@ namespace {
 
 // Deeper recursion is one frame that changes.
 constexpr std::size_t kMaxDepth = 4096;
-
-std::string hex(std::uint32_t address) {
-    char text[16];
-    std::snprintf(text, sizeof text, "0x%08x", address);
-    return text;
-}
 
 }  // namespace
 
