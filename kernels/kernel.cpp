@@ -12,6 +12,11 @@ std::string_view name(Layout layout) {
     return layout == Layout::Planar ? "planar" : "interleaved";
 }
 
+std::vector<Candidate> Kernel::candidates(const IntegerLayer& layer) const {
+    if (refuses(layer.shape, layer.precision)) return {};
+    return {{std::string(name()), true, 0, [this, layer] { return pack(layer); }}};
+}
+
 std::span<const Kernel* const> all_kernels() {
     static const std::array kKernels{
         &naive_kernel(),

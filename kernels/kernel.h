@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -10,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/generate/routine.h"
 #include "kernels/network/network.h"
 
 namespace mixq::kernels {
@@ -22,12 +24,16 @@ enum class Layout : std::uint8_t {
 
 std::string_view name(Layout layout);
 
-// A layer made ready for the device by one kernel.
+// A layer made ready for the device by one kernel: as a C source specialised by macros, or as generated code.
 struct PackedLayer {
     std::string kernel;
-    std::string source;  // device source, relative to kernels/: "slbc/slbc_deep.c"
+    std::string
+        source;  // device source, relative to kernels/: "slbc/slbc_deep.c"; empty if generated
     std::vector<std::pair<std::string, std::string>>
-        defines;                           // beside the common ones (see kernels/device/layer.h)
+        defines;  // beside the common ones (see kernels/device/layer.h)
+    // Of generated kernels: the routine mixq_kernel_<layer>(input, output, scratch), which finds its constants in
+    // mixq_weights_<layer>, mixq_multiplier_<layer> and mixq_bias_<layer>, scheduled, writing its output in a layout.
+    std::function<generate::Lowered(Layout output)> generate;
     std::vector<std::uint8_t> weights;     // packed, aligned to 8 on the device
     std::vector<std::int32_t> multiplier;  // per output channel
     std::vector<std::int32_t> bias;   // per output channel, with the packing's constants folded in
@@ -37,6 +43,15 @@ struct PackedLayer {
     std::int64_t proof_largest_field = 0;
     std::int64_t proof_field_limit = 0;
     std::string proof;  // in words, for people
+};
+
+// One way a kernel can run a layer: a packing that fits it, and what that is in the terms of kernels/packing.
+struct Candidate {
+    std::string
+        descriptor;  // "SMLAL 3x3 S=12 T=9": multiply, elements x taps, field bits, multiplies between segmentations
+    bool guaranteed = true;  // holds for any weights of these bits; else proved on the actual ones
+    double estimated_cycles = 0;  // see generate::estimate
+    std::function<PackedLayer()> pack;
 };
 
 class Kernel {
@@ -54,6 +69,10 @@ class Kernel {
     // Packs the actual weights; may succeed where refuses() says no. Throws std::runtime_error naming layer and filter if they do not
     // fit the packing.
     virtual PackedLayer pack(const IntegerLayer& layer) const = 0;
+
+    // All packings that fit these weights, cheapest by estimate first; pack() takes the one whose schedule is the cheapest. Kernels
+    // that have no choice have one.
+    virtual std::vector<Candidate> candidates(const IntegerLayer& layer) const;
 };
 
 std::span<const Kernel* const> all_kernels();

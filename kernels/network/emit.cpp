@@ -21,8 +21,9 @@ std::string object_symbol(const std::string& symbol, int alignment) {
            symbol + ", %object\n" + symbol + ":\n";
 }
 
-std::string constant_section(const std::string& symbol, int alignment) {
-    return "    .section .rodata." + symbol + ", \"a\", %progbits\n" +
+std::string constant_section(const std::string& symbol, int alignment, bool in_ram) {
+    return (in_ram ? "    .section .data." + symbol + ", \"aw\", %progbits\n"
+                   : "    .section .rodata." + symbol + ", \"a\", %progbits\n") +
            object_symbol(symbol, alignment);
 }
 
@@ -30,8 +31,8 @@ std::string size_of(const std::string& symbol) {
     return "    .size " + symbol + ", . - " + symbol + "\n\n";
 }
 
-std::string words(const std::string& symbol, std::span<const std::int32_t> values) {
-    std::string text = constant_section(symbol, 8);
+std::string words(const std::string& symbol, std::span<const std::int32_t> values, bool in_ram) {
+    std::string text = constant_section(symbol, 8, in_ram);
     for (std::size_t i = 0; i < values.size(); ++i) {
         text += i % 8 == 0 ? "    .word " : ", ";
         text += number(values[i]);
@@ -40,8 +41,8 @@ std::string words(const std::string& symbol, std::span<const std::int32_t> value
     return text + size_of(symbol);
 }
 
-std::string included(const std::string& symbol, const std::string& file) {
-    return constant_section(symbol, 8) + "    .incbin \"" + file + "\"\n" + size_of(symbol);
+std::string included(const std::string& symbol, const std::string& file, bool in_ram) {
+    return constant_section(symbol, 8, in_ram) + "    .incbin \"" + file + "\"\n" + size_of(symbol);
 }
 
 // A symbol inside the arena.
@@ -141,16 +142,17 @@ std::string network_source(const std::string& network,
 
 std::string constants_source(const std::string& network,
                              std::span<const EmittedLayer> layers,
-                             const MemoryPlan& memory) {
+                             const MemoryPlan& memory,
+                             bool in_ram) {
     std::string text = "// Constants and activations of the network '" + comment_text(network) +
                        "'. Written by mixq-sim.\n    .syntax unified\n\n";
     for (const EmittedLayer& entry : layers) {
         const std::string& name = entry.layer->name;
-        text += included("mixq_weights_" + name, name + ".weights");
-        text += words("mixq_multiplier_" + name, entry.packed->multiplier);
-        text += words("mixq_bias_" + name, entry.packed->bias);
+        text += included("mixq_weights_" + name, name + ".weights", in_ram);
+        text += words("mixq_multiplier_" + name, entry.packed->multiplier, in_ram);
+        text += words("mixq_bias_" + name, entry.packed->bias, in_ram);
     }
-    text += included("mixq_input_image", "input.bin");
+    text += included("mixq_input_image", "input.bin", false);
     text += "    .section .activations, \"aw\", %nobits\n" + object_symbol("mixq_arena", 8) +
             "    .space " + number(memory.arena_bytes) + "\n" + size_of("mixq_arena");
     text += alias("mixq_input",
@@ -158,6 +160,12 @@ std::string constants_source(const std::string& network,
                   static_cast<std::uint32_t>(layers.front().layer->shape.input_elements()));
     text += alias("mixq_output", memory.layers.back().output, output_bytes(*layers.back().layer));
     return text;
+}
+
+std::string generated_header(const IntegerLayer& layer, const PackedLayer& packed) {
+    return "@ " + to_string(layer.shape) + " " + to_string(layer.precision) + ", kernel " +
+           comment_text(packed.kernel) + ". Written by mixq-sim.\n@ " + comment_text(packed.proof) +
+           "\n";
 }
 
 }  // namespace mixq::kernels

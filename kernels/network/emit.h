@@ -35,10 +35,14 @@ std::string network_source(const std::string& network,
                            int calls);
 
 // Assembly source: weights and input by .incbin, multipliers and biases as words, and the arena.
-// The files it includes are <layer>.weights and input.bin.
+// The files it includes are <layer>.weights and input.bin. `in_ram`: the layers' constants are copied to RAM at start-up.
 std::string constants_source(const std::string& network,
                              std::span<const EmittedLayer> layers,
-                             const MemoryPlan& memory);
+                             const MemoryPlan& memory,
+                             bool in_ram);
+
+// What stands above the code of a generated kernel.
+std::string generated_header(const IntegerLayer& layer, const PackedLayer& packed);
 
 // Bytes of the last tensor.
 std::uint32_t output_bytes(const IntegerLayer& last);

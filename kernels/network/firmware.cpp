@@ -33,7 +33,10 @@ FirmwareLayer choose_and_pack(const IntegerLayer& layer, const BuildOptions& opt
                                  to_string(layer.precision) + "): kernel " + choice.kernel +
                                  " cannot run it: " + *why);
     }
-    FirmwareLayer result{layer, kernel.pack(layer), choice.why_not_faster, 0, 0};
+    FirmwareLayer result;
+    result.layer = layer;
+    result.packed = kernel.pack(layer);
+    result.why_not_faster = choice.why_not_faster;
     result.weight_bytes = static_cast<std::uint32_t>(result.packed.weights.size());
     return result;
 }
@@ -122,6 +125,22 @@ std::vector<std::uint8_t> checked_input(const IntegerNetwork& network,
     return input;
 }
 
+fs::path generated_source(const fs::path& folder, const IntegerLayer& layer) {
+    return folder / ("kernel_" + layer.name + ".s");
+}
+
+void generate_kernels(Firmware& firmware, const fs::path& folder) {
+    for (std::size_t i = 0; i < firmware.layers.size(); ++i) {
+        FirmwareLayer& entry = firmware.layers[i];
+        if (!entry.packed.generate) continue;
+        const generate::Lowered lowered = entry.packed.generate(output_layout(firmware.layers, i));
+        entry.counts = lowered.counts;
+        entry.scheduled_cycles = lowered.cycles;
+        traces::write_file(generated_source(folder, entry.layer),
+                           generated_header(entry.layer, entry.packed) + lowered.assembly);
+    }
+}
+
 void emit(const Firmware& firmware,
           const BuildOptions& options,
           std::span<const std::uint8_t> input,
@@ -134,8 +153,9 @@ void emit(const Firmware& firmware,
     }
     traces::write_file(options.directory / "network.c",
                        network_source(firmware.network, layers, firmware.memory, options.calls));
-    traces::write_file(options.directory / "constants.S",
-                       constants_source(firmware.network, layers, firmware.memory));
+    traces::write_file(
+        options.directory / "constants.S",
+        constants_source(firmware.network, layers, firmware.memory, options.constants_in_ram));
     traces::write_file(options.directory / "input.bin", arrange_input(firmware, input));
     traces::write_file(options.directory / "link.ld", script);
     traces::write_file(options.directory / "sections.ld",
@@ -154,11 +174,16 @@ std::vector<fs::path> network_jobs(const Firmware& firmware,
     for (std::size_t i = 0; i < firmware.layers.size(); ++i) {
         const FirmwareLayer& entry = firmware.layers[i];
         const Layout layout = output_layout(firmware.layers, i);
-        jobs.push_back({device_directory() / entry.packed.source,
-                        folder / ("kernel_" + entry.layer.name + ".o"),
-                        kernel_defines(entry.layer, entry.packed, layout),
-                        {},
-                        {}});
+        const fs::path object = folder / ("kernel_" + entry.layer.name + ".o");
+        if (entry.packed.generate) {
+            jobs.push_back({generated_source(folder, entry.layer), object, {}, {}, {}});
+        } else {
+            jobs.push_back({device_directory() / entry.packed.source,
+                            object,
+                            kernel_defines(entry.layer, entry.packed, layout),
+                            {},
+                            {}});
+        }
         if (entry.layer.pool == Pool::Max2x2) {
             jobs.push_back({device_directory() / "device" / "pool.c",
                             folder / ("pool_" + entry.layer.name + ".o"),
@@ -235,6 +260,7 @@ Firmware build_firmware(const IntegerNetwork& network, const BuildOptions& optio
                                  "': " + error.message());
     }
     emit(firmware, options, input, script);
+    generate_kernels(firmware, options.directory);
     std::vector<fs::path> objects;
     compile_all(firmware, options, objects);
     firmware.elf = options.directory / "network.elf";

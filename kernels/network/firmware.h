@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,6 +28,9 @@ struct FirmwareLayer {
     std::string why_not_faster;  // why no low-bit kernel was taken; empty if one was
     std::uint32_t code_bytes = 0;
     std::uint32_t weight_bytes = 0;
+    // Of a generated kernel: what its routine executes, exactly, and what its schedule says it takes (see generate/routine.h).
+    std::optional<traces::Counts> counts;
+    double scheduled_cycles = 0;
 };
 
 struct Firmware {
@@ -70,7 +74,8 @@ struct BuildOptions {
     // Where objects that are the same in every firmware are kept between builds; empty: in
     // `directory`.
     std::filesystem::path shared_objects;
-    int parallel = 2;  // compilers at once
+    int parallel = 2;               // compilers at once
+    bool constants_in_ram = false;  // weights, multipliers and biases are copied to RAM at start-up
 };
 
 // Throws std::runtime_error: no kernel fits a layer, memory does not fit the board, the compiler is
