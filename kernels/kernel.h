@@ -54,9 +54,18 @@ struct Candidate {
     std::function<PackedLayer()> pack;
 };
 
+// What a kernel is there for.
+enum class Purpose : std::uint8_t {
+    Deploy,   // may be chosen for firmware: generated, its cycles known beforehand
+    Compare,  // a baseline or an ablation
+};
+
 class Kernel {
   public:
     virtual ~Kernel() = default;
+
+    virtual Purpose purpose() const { return Purpose::Compare; }
+
     virtual std::string_view name() const = 0;     // "slbc-deep"
     virtual std::string_view summary() const = 0;  // one line for --help
     virtual Layout input_layout() const = 0;       // any kernel can write either layout

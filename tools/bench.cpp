@@ -7,11 +7,13 @@
 #include <CLI/CLI.hpp>
 
 #include "kernels/kernel.h"
+#include "tools/bench/figures.h"
 #include "tools/commands.h"
 #include "tools/console.h"
 #include "tools/measure.h"
 #include "tools/record_json.h"
 #include "tools/suites.h"
+#include "traces/file.h"
 
 namespace mixq::tools {
 
@@ -26,9 +28,14 @@ struct Options {
     std::vector<std::string> layers = {"conv3x3:32x32@16x16", "conv1x1:64x64@12x12"};
     std::vector<std::string> precisions = {"w2a2", "w3a3", "w4a4", "w8a8"};
     std::string json;
+    std::string figures;
     std::string board = "stm32f746";
+    std::string memory = "exact";
+    std::string weights = "dtcm";
     std::uint64_t seed = 1;
     int jobs = 2;
+
+    MemoryUse memory_use() const { return {memory == "exact", weights == "dtcm"}; }
 };
 
 struct Row {
@@ -65,14 +72,16 @@ std::vector<KernelRun> runs_for(const Options& options) {
         });
     }
     std::vector<KernelRun> runs = cross(names, options.layers, options.precisions);
-    std::erase_if(runs, [](const KernelRun& run) {
-        return kernels::find_kernel(run.kernel).refuses(run.layer, run.precision).has_value();
+    std::erase_if(runs, [&](const KernelRun& run) {
+        const auto network = kernels::random_layer(
+            run.layer, run.precision, kernels::WeightKind::BellShaped, options.seed);
+        return kernels::refusal(run.kernel, network.layers[0]).has_value();
     });
     return runs;
 }
 
 Measured measure(const Options& options, const std::vector<KernelRun>& runs) {
-    const Measurement measurement(options.board, options.seed);
+    const Measurement measurement(options.board, options.seed, options.memory_use());
     Measured measured;
     std::mutex mutex;
     Progress progress("bench", static_cast<std::int64_t>(runs.size()));
@@ -183,7 +192,65 @@ nlohmann::json rows_json(const std::vector<Row>& rows) {
     return json;
 }
 
-void run_bench(const Options& options) {
+// The bits of activations and weights are nothing to these: bytes are bytes.
+bool ignores_bits(const std::string& kernel) {
+    return kernel == "naive" || kernel == "simd-int8";
+}
+
+// Every pair with every kernel that may be deployed, and the figures' baselines.
+std::vector<KernelRun> figure_runs(const traces::Layer& layer, std::uint64_t seed) {
+    std::vector<std::string> names = figure_baselines();
+    for (const kernels::Kernel* kernel : kernels::all_kernels()) {
+        if (kernel->purpose() == kernels::Purpose::Deploy) names.emplace_back(kernel->name());
+    }
+    std::vector<KernelRun> runs;
+    for (const std::string& name : names) {
+        for (const traces::Precision precision : traces::all_precisions()) {
+            if (ignores_bits(name) && precision != traces::Precision{8, 8}) continue;
+            const auto network =
+                kernels::random_layer(layer, precision, kernels::WeightKind::BellShaped, seed);
+            if (!kernels::refusal(name, network.layers[0]))
+                runs.push_back({name, layer, precision});
+        }
+    }
+    return runs;
+}
+
+void run_figures(const Options& options) {
+    std::vector<Figures> all;
+    nlohmann::json json;
+    json["layers"] = nlohmann::json::array();
+    for (const std::string& text : options.layers) {
+        const traces::Layer layer = traces::parse_layer(text);
+        std::vector<traces::Record> records;
+        for (auto& [name, record] : measure(options, figure_runs(layer, options.seed))) {
+            records.push_back(record);
+            if (!ignores_bits(record.kernel)) continue;
+            for (const traces::Precision precision : traces::all_precisions()) {
+                if (precision == record.precision) continue;
+                records.push_back(record);
+                records.back().precision = precision;
+            }
+        }
+        all.push_back(figures_of(layer, records));
+        if (options.json != "-") std::fputs((figures_text(all.back()) + "\n").c_str(), stdout);
+        json["layers"].push_back(figures_json(all.back()));
+    }
+    const std::filesystem::path folder = options.figures;
+    std::filesystem::create_directories(folder);
+    traces::write_file(folder / "figures.html", figures_page(all));
+    traces::write_file(folder / "figures.json", json.dump(2) + "\n");
+    if (options.json != "-") std::printf("%s\n", (folder / "figures.html").c_str());
+    write_json(options.json, json);
+}
+
+void run_bench(Options options) {
+    if (options.precisions == std::vector<std::string>{"all"}) {
+        options.precisions.clear();
+        for (const traces::Precision precision : traces::all_precisions())
+            options.precisions.push_back(to_string(precision));
+    }
+    if (!options.figures.empty()) return run_figures(options);
     const std::vector<KernelRun> runs = runs_for(options);
     const std::vector<Row> rows = rows_of(options, measure(options, runs));
     if (rows.empty())
@@ -202,9 +269,24 @@ void add_bench(CLI::App& app) {
                      "Kernels, or best: the fastest that fits each layer (default: every kernel)");
     verb->add_option("--layer", options->layers, "Layers, such as conv3x3:32x32@16x16")
         ->capture_default_str();
-    verb->add_option("--bits", options->precisions, "Bits of weights and activations, such as w4a4")
+    verb->add_option("--bits",
+                     options->precisions,
+                     "Bits of weights and activations, such as w4a4, or all 49 pairs: all")
         ->capture_default_str();
     verb->add_option("--json", options->json, "The rows as JSON (- is stdout)");
+    verb->add_option(
+        "--figures",
+        options->figures,
+        "Folder for the paper's figures 5 to 7 over all 49 pairs, as a page and as tables");
+    verb->add_option(
+            "--memory",
+            options->memory,
+            "exact: caches, bus and flash wait states at full speed; ideal: memory answers at once")
+        ->check(CLI::IsMember({"exact", "ideal"}))
+        ->capture_default_str();
+    verb->add_option("--weights", options->weights, "Where weights and constants lie while it runs")
+        ->check(CLI::IsMember({"dtcm", "flash"}))
+        ->capture_default_str();
     verb->add_option("--board", options->board, "Board to simulate")->capture_default_str();
     verb->add_option("--seed", options->seed, "Of weights and inputs")->capture_default_str();
     verb->add_option("-j,--jobs", options->jobs, "Runs at once")
@@ -214,7 +296,8 @@ void add_bench(CLI::App& app) {
         R"(Ratios are cycles of the baseline over cycles of the kernel: 2.00x is twice as fast.
 
 Example:
-  mixq-sim bench --kernel best --layer conv3x3:32x32@16x16 --bits w2a2 w4a4)");
+  mixq-sim bench --kernel best --layer conv3x3:32x32@16x16 --bits w2a2 w4a4
+  mixq-sim bench --layer conv3x3:32x32@16x16 --figures build/figures)");
     verb->callback([options] { run_bench(*options); });
 }
 

@@ -12,6 +12,7 @@ void add_fit(CLI::App& app);
 void add_predict(CLI::App& app);
 void add_nas(CLI::App& app);
 void add_deploy(CLI::App& app);
+void add_pack(CLI::App& app);
 void add_compare(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_report(CLI::App& app);

@@ -23,6 +23,7 @@ struct Options {
     std::string kernel = "best";
     std::string board = "stm32f746";
     std::string json;
+    std::string memory = "exact";
     int images = 100;
     std::uint64_t seed = 1;
     std::optional<std::uint64_t> max_cycles;
@@ -30,35 +31,34 @@ struct Options {
     std::optional<std::uint64_t> max_flash;
 };
 
-// The fastest kernel for a layer with its own weights, measured. The plain loop is only taken where
-// nothing else fits: it is never faster and takes longest to simulate.
+// The fastest kernel for a layer with its own weights, measured with the memory it will have: of those that are there to be
+// deployed, and where none fits, what a compiler makes of the others.
 kernels::Choice choose_measured(const Measurement& measurement,
                                 const kernels::IntegerLayer& layer) {
-    struct Candidate {
-        std::string kernel;
-        std::uint64_t cycles;
-    };
-
-    std::vector<Candidate> candidates;
-    for (const kernels::Kernel* kernel : kernels::all_kernels()) {
-        const std::string name(kernel->name());
-        if (name == "naive" || refusal(name, layer)) continue;
-        candidates.push_back({name, measurement.simulate(measurement.build(name, layer)).cycles});
-    }
-    std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
-        return a.cycles < b.cycles;
-    });
     kernels::Choice choice;
-    choice.kernel = candidates.empty() ? "naive" : candidates[0].kernel;
-    if (choice.kernel == "naive") choice.why_not_faster = "no other kernel fits";
-    if (choice.kernel != "simd-int8") return choice;
-    // Why int8: the best low-bit kernel refused, or is slower.
-    if (candidates.size() > 1) {
-        choice.why_not_faster = candidates[1].kernel + " takes " +
-                                grouped(static_cast<std::int64_t>(candidates[1].cycles));
-    } else {
-        choice.why_not_faster = "slbc-deep: " + refusal("slbc-deep", layer).value_or("");
+    std::optional<std::uint64_t> least;
+    std::string others;
+    const auto note = [&](const std::string& kernel, const std::string& what) {
+        others += (others.empty() ? "" : "; ") + kernel + " " + what;
+    };
+    for (const kernels::Kernel* kernel : kernels::all_kernels()) {
+        if (kernel->purpose() != kernels::Purpose::Deploy) continue;
+        const std::string name(kernel->name());
+        if (const auto why = kernels::refusal(name, layer)) {
+            note(name, *why);
+            continue;
+        }
+        const std::uint64_t cycles = measurement.simulate(measurement.build(name, layer)).cycles;
+        if (least && cycles >= *least) {
+            note(name, grouped(static_cast<std::int64_t>(cycles)));
+            continue;
+        }
+        if (least) note(choice.kernel, grouped(static_cast<std::int64_t>(*least)));
+        least = cycles;
+        choice.kernel = name;
     }
+    if (!least) return kernels::choose_by_schedule(layer);
+    choice.why_not_faster = others;
     return choice;
 }
 
@@ -145,6 +145,7 @@ void verify(const Options& options,
     const sim::Image image = sim::read_elf(deployment.firmware.elf);
     deployment.elf_sha256 = image.sha256;
     RunningFirmware running(deployment.firmware, image, board);
+    if (options.memory == "exact") running.set_memory(sim::full_speed(board));
     const int images = verification.images(options.images);
     Progress progress("images", images);
     int right = 0;
@@ -242,6 +243,7 @@ void print_deployment(const Deployment& deployment,
 nlohmann::json deployment_json(const Deployment& deployment,
                                const Verification& verification,
                                const sim::Board& board,
+                               const MemoryUse& memory,
                                std::uint64_t seed) {
     const kernels::Firmware& firmware = deployment.firmware;
     nlohmann::json json = {{"elf", firmware.elf.string()},
@@ -265,7 +267,7 @@ nlohmann::json deployment_json(const Deployment& deployment,
                              {"core", board.core},
                              {"board", board.name},
                              {"clock_hz", board.clock_hz},
-                             {"memory", "ideal"},
+                             {"memory", memory.text()},
                              {"elf_sha256", deployment.elf_sha256},
                              {"seed", seed}}}};
     if (deployment.accuracy) json["accuracy"] = *deployment.accuracy;
@@ -306,7 +308,8 @@ void check_limits(const Options& options, const Deployment& deployment) {
 void run_deploy(const Options& options) {
     const kernels::IntegerNetwork network = kernels::read_plan(options.plan);
     const Verification verification = find_golden(options, network);
-    const Measurement measurement(options.board, options.seed);
+    const MemoryUse memory{options.memory == "exact", false};
+    const Measurement measurement(options.board, options.seed, memory);
     if (options.kernel != "best") kernels::find_kernel(options.kernel);
     kernels::BuildOptions build;
     build.directory = options.directory;
@@ -325,7 +328,7 @@ void run_deploy(const Options& options) {
     progress.reset();
     verify(options, network, verification, measurement.board(), deployment);
     const nlohmann::json json =
-        deployment_json(deployment, verification, measurement.board(), options.seed);
+        deployment_json(deployment, verification, measurement.board(), memory, options.seed);
     write_json((std::filesystem::path(options.directory) / "deploy.json").string(), json);
     if (options.json != "-") print_deployment(deployment, verification, measurement.board());
     write_json(options.json, json);
@@ -350,6 +353,11 @@ void add_deploy(CLI::App& app) {
     verb->add_option("--board", options->board, "Board to build for and simulate")
         ->capture_default_str();
     verb->add_option("--seed", options->seed, "Of the inputs that kernels are chosen with")
+        ->capture_default_str();
+    verb->add_option("--memory",
+                     options->memory,
+                     "exact: caches, bus and flash wait states; ideal: memory answers at once")
+        ->check(CLI::IsMember({"exact", "ideal"}))
         ->capture_default_str();
     verb->add_option("--max-cycles", options->max_cycles, "Exit 3 if an inference takes more");
     verb->add_option("--max-ram", options->max_ram, "Exit 3 if it takes more bytes");

@@ -102,6 +102,7 @@ void add_verbs(CLI::App& app) {
     add_deploy(app);
     add_compare(app);
     add_bench(app);
+    add_pack(app);
     add_report(app);
     constexpr const char* kQuiet = "No progress on stderr, only errors";
     app.add_flag_callback(

@@ -85,6 +85,10 @@ std::uint32_t RunningFirmware::address_of(const char* symbol) const {
     return found->address;
 }
 
+void RunningFirmware::set_memory(const sim::MemorySettings& settings) {
+    simulation_.set_memory(settings);
+}
+
 void RunningFirmware::infer(std::span<const std::uint8_t> image, bool timed) {
     simulation_.machine().write(address_of("mixq_input"), kernels::arrange_input(firmware_, image));
     timed_before_ = simulation_.calls().size();
@@ -131,8 +135,15 @@ void expect_equal(const std::vector<std::int32_t>& outputs,
                         std::to_string(*ours) + ", the reference says " + std::to_string(*theirs));
 }
 
-Measurement::Measurement(const std::string& board, std::uint64_t seed)
-    : board_(sim::find_board(board)), seed_(seed) {
+std::string MemoryUse::text() const {
+    return std::string(exact ? "caches and wait states at full speed" : "ideal") +
+           (constants_in_ram ? ", weights in DTCM"
+            : exact          ? ", weights in flash"
+                             : "");
+}
+
+Measurement::Measurement(const std::string& board, std::uint64_t seed, MemoryUse memory)
+    : board_(sim::find_board(board)), seed_(seed), memory_(memory) {
     if (board_.name != "stm32f746") {
         throw std::invalid_argument("there is no linker script for board '" + board +
                                     "' yet; firmware is built for stm32f746");
@@ -158,6 +169,7 @@ BuiltRun Measurement::build(const std::string& kernel, const kernels::IntegerLay
     options.calls = 1;
     options.shared_objects = shared_.path();
     options.parallel = 1;
+    options.constants_in_ram = memory_.constants_in_ram;
     run.firmware = kernels::build_firmware(run.network, options);
     run.image = sim::read_elf(run.firmware.elf);
     return run;
@@ -168,6 +180,7 @@ traces::Record Measurement::simulate(const BuiltRun& run) const {
     const std::string what =
         to_string(KernelRun{run.kernel, built.layer.shape, built.layer.precision});
     RunningFirmware running(run.firmware, run.image, board_);
+    if (memory_.exact) running.set_memory(sim::full_speed(board_));
     const std::vector<std::int32_t> expected = expected_outputs(run.network, run.input);
     for (int call = 0; call < 2; ++call) {
         running.infer(run.input, true);
@@ -194,7 +207,7 @@ traces::Record Measurement::simulate(const BuiltRun& run) const {
                          std::string(board_.core),
                          std::string(board_.name),
                          board_.clock_hz,
-                         "ideal",
+                         memory_.text(),
                          run.image.sha256,
                          seed_};
     return record;
@@ -224,17 +237,6 @@ void Measurement::check_in_qemu(const KernelRun& run) const {
     expect_equal(widened(kernels::printed_output(result->output), false),
                  expected_outputs(network, options.input),
                  to_string(run) + " in QEMU");
-}
-
-std::optional<std::string> refusal(const std::string& kernel, const kernels::IntegerLayer& layer) {
-    const kernels::Kernel& found = kernels::find_kernel(kernel);
-    if (auto why = found.refuses(layer.shape, layer.precision)) return why;
-    try {
-        found.pack(layer);
-    } catch (const std::runtime_error& error) {
-        return error.what();
-    }
-    return std::nullopt;
 }
 
 void in_parallel(std::size_t count, int threads, const std::function<void(std::size_t)>& work) {

@@ -59,6 +59,9 @@ class RunningFirmware {
                     const sim::Image& image,
                     const sim::Board& board);
 
+    // What later timed inferences pay for, with cold caches; ideal at first.
+    void set_memory(const sim::MemorySettings& settings);
+
     // One inference; the image is channel-major. Throws std::runtime_error if it does not come back.
     void infer(std::span<const std::uint8_t> image, bool timed);
 
@@ -85,12 +88,21 @@ void expect_equal(const std::vector<std::int32_t>& outputs,
                   const std::vector<std::int32_t>& expected,
                   const std::string& what);
 
+// What memory timed runs find.
+struct MemoryUse {
+    bool exact =
+        false;  // caches, bus and wait states as the board has them at full speed; else it answers at once
+    bool constants_in_ram = false;  // weights are in the DTCM, as activations are; else in flash
+
+    std::string text() const;  // for provenance
+};
+
 // Builds and times runs on one board. Objects that all firmware shares are compiled once. May be
 // used from several threads.
 class Measurement {
   public:
     // Throws std::invalid_argument for an unknown board.
-    Measurement(const std::string& board, std::uint64_t seed);
+    Measurement(const std::string& board, std::uint64_t seed, MemoryUse memory = {});
 
     const sim::Board& board() const { return board_; }
 
@@ -109,11 +121,9 @@ class Measurement {
   private:
     const sim::Board& board_;
     std::uint64_t seed_;
+    MemoryUse memory_;
     TemporaryFolder shared_;
 };
-
-// Why a kernel cannot run a layer with these weights; empty if it can.
-std::optional<std::string> refusal(const std::string& kernel, const kernels::IntegerLayer& layer);
 
 // Runs work(0) .. work(count - 1) on a few threads; the first exception stops the rest and comes
 // out here.

@@ -127,8 +127,8 @@ Simulated simulate(const costmodel::LatencyModel& model, const nas::SearchResult
     build.directory = folder.path();
     build.choose = [&](const kernels::IntegerLayer& layer) -> kernels::Choice {
         const std::string kernel = model.predict(layer.shape, layer.precision).kernel;
-        return refusal(kernel, layer) ? kernels::choose_by_order(layer)
-                                      : kernels::Choice{kernel, ""};
+        return kernels::refusal(kernel, layer) ? kernels::choose_by_schedule(layer)
+                                               : kernels::Choice{kernel, ""};
     };
     const kernels::Firmware firmware = kernels::build_firmware(result.network, build);
     const sim::Image image = sim::read_elf(firmware.elf);

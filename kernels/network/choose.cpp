@@ -1,4 +1,5 @@
-// Which kernel runs a layer, where nobody has measured.
+// Which kernel runs a layer: the cheapest by its own schedule.
+#include <cmath>
 #include <stdexcept>
 
 #include "kernels/network/firmware.h"
@@ -7,38 +8,84 @@ namespace mixq::kernels {
 
 namespace {
 
-constexpr std::string_view kLowBitKernel = "slbc-deep";
-constexpr std::string_view kByteKernel = "simd-int8";
-constexpr std::string_view kEveryKernel = "naive";
+// Compiled kernels, whose cycles nobody knows beforehand, by what they measured on most layers.
+constexpr const char* kCompiled[] = {"slbc-deep", "simd-int8", "naive"};
 
-// Why it cannot run this layer; empty if it can. Packing the actual weights is the last word.
-std::string refusal(std::string_view name, const IntegerLayer& layer) {
-    const Kernel& kernel = find_kernel(name);
-    if (const auto why = kernel.refuses(layer.shape, layer.precision)) return *why;
+struct Tried {
+    std::string kernel;
+    double cycles = 0;  // of its schedule
+    std::string why_not;
+};
+
+// The weights decide: a kernel that cannot promise to hold any weights may well hold these.
+Tried try_kernel(const Kernel& kernel, const IntegerLayer& layer) {
+    Tried tried{std::string(kernel.name()), 0, ""};
     try {
-        kernel.pack(layer);
+        const PackedLayer packed = kernel.pack(layer);
+        tried.cycles = packed.generate ? packed.generate(Layout::Planar).cycles : 0;
     } catch (const std::runtime_error& error) {
-        return error.what();
+        tried.why_not = error.what();
     }
-    return {};
+    return tried;
 }
 
-}  // namespace
+// In words, of the kernels that were not taken.
+std::string others(const std::vector<Tried>& tried, const std::string& taken) {
+    std::string text;
+    for (const Tried& other : tried) {
+        if (other.kernel == taken) continue;
+        text += (text.empty() ? "" : "; ") + other.kernel + ": " +
+                (other.why_not.empty() ? std::to_string(std::llround(other.cycles)) + " cycles"
+                                       : other.why_not);
+    }
+    return text;
+}
 
-Choice choose_by_order(const IntegerLayer& layer) {
+Choice choose_compiled(const IntegerLayer& layer, const std::vector<Tried>& tried) {
     Choice choice;
-    for (const std::string_view name : {kLowBitKernel, kByteKernel, kEveryKernel}) {
-        const std::string why = refusal(name, layer);
-        if (why.empty()) {
+    choice.why_not_faster = others(tried, "");
+    for (const char* name : kCompiled) {
+        const std::optional<std::string> why = refusal(name, layer);
+        if (!why) {
             choice.kernel = name;
             return choice;
         }
         choice.why_not_faster +=
-            (choice.why_not_faster.empty() ? "" : "; ") + std::string(name) + ": " + why;
+            (choice.why_not_faster.empty() ? "" : "; ") + std::string(name) + ": " + *why;
     }
     throw std::runtime_error("layer '" + layer.name + "' (" + to_string(layer.shape) + " " +
                              to_string(layer.precision) +
                              "): no kernel fits: " + choice.why_not_faster);
+}
+
+}  // namespace
+
+std::optional<std::string> refusal(const std::string& name, const IntegerLayer& layer) {
+    const Kernel& kernel = find_kernel(name);
+    try {
+        kernel.pack(layer);
+    } catch (const std::runtime_error& error) {
+        // The shape's reason is the shorter one.
+        if (auto why = kernel.refuses(layer.shape, layer.precision)) return why;
+        return error.what();
+    }
+    // Compiled kernels make no promise beyond what they refuse.
+    return kernel.purpose() == Purpose::Deploy ? std::nullopt
+                                               : kernel.refuses(layer.shape, layer.precision);
+}
+
+Choice choose_by_schedule(const IntegerLayer& layer) {
+    std::vector<Tried> tried;
+    const Tried* best = nullptr;
+    for (const Kernel* kernel : all_kernels()) {
+        if (kernel->purpose() == Purpose::Deploy) tried.push_back(try_kernel(*kernel, layer));
+    }
+    for (const Tried& candidate : tried) {
+        if (!candidate.why_not.empty()) continue;
+        if (best == nullptr || candidate.cycles < best->cycles) best = &candidate;
+    }
+    if (best == nullptr) return choose_compiled(layer, tried);
+    return {best->kernel, others(tried, best->kernel)};
 }
 
 }  // namespace mixq::kernels

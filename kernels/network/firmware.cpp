@@ -25,17 +25,24 @@ const char* linker_script_name(Target target) {
 FirmwareLayer choose_and_pack(const IntegerLayer& layer, const BuildOptions& options) {
     Choice choice{options.kernel, ""};
     if (options.kernel == "best") {
-        choice = options.choose ? options.choose(layer) : choose_by_order(layer);
+        choice = options.choose ? options.choose(layer) : choose_by_schedule(layer);
     }
     const Kernel& kernel = find_kernel(choice.kernel);
-    if (const auto why = kernel.refuses(layer.shape, layer.precision)) {
+    const auto refuse = [&](const std::string& why) {
         throw std::runtime_error("layer '" + layer.name + "' (" + to_string(layer.shape) + " " +
                                  to_string(layer.precision) + "): kernel " + choice.kernel +
-                                 " cannot run it: " + *why);
-    }
+                                 " cannot run it: " + why);
+    };
     FirmwareLayer result;
     result.layer = layer;
-    result.packed = kernel.pack(layer);
+    // Compiled kernels make no promise beyond what they refuse; the others pack what they can prove.
+    const auto refused = kernel.refuses(layer.shape, layer.precision);
+    if (refused && kernel.purpose() == Purpose::Compare) refuse(*refused);
+    try {
+        result.packed = kernel.pack(layer);
+    } catch (const std::runtime_error& error) {
+        refuse(refused ? *refused : error.what());
+    }
     result.why_not_faster = choice.why_not_faster;
     result.weight_bytes = static_cast<std::uint32_t>(result.packed.weights.size());
     return result;

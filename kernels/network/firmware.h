@@ -53,9 +53,12 @@ struct Choice {
     std::string why_not_faster;
 };
 
-// The fastest kernel that fits by the order slbc-deep, simd-int8, naive: what they measured on most
-// layers. Tools that measure pass their own choice.
-Choice choose_by_order(const IntegerLayer& layer);
+// Of the kernels that are there to be deployed, the one whose best packing of these weights has the cheapest schedule; where none
+// fits, the first of slbc-deep, simd-int8 and naive that does. Throws std::runtime_error if none does.
+Choice choose_by_schedule(const IntegerLayer& layer);
+
+// Why a kernel cannot run a layer with these weights; empty if it can.
+std::optional<std::string> refusal(const std::string& kernel, const IntegerLayer& layer);
 
 // Symbols of every firmware this project emits:
 //   mixq_input            the input tensor, in the first kernel's layout (see arrange_input); later
@@ -68,7 +71,7 @@ struct BuildOptions {
     Target target = Target::Stm32f746;
     std::string kernel =
         "best";  // one kernel for all layers, or "best": the fastest that fits each layer
-    std::function<Choice(const IntegerLayer&)> choose;  // for "best"; choose_by_order if empty
+    std::function<Choice(const IntegerLayer&)> choose;  // for "best"; choose_by_schedule if empty
     std::vector<std::uint8_t> input;  // built-in input, channel-major; zeros if empty
     int calls = 2;  // main() runs the network this often before it publishes the output and exits
     // Where objects that are the same in every firmware are kept between builds; empty: in

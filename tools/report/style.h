@@ -49,6 +49,8 @@ svg .k4 { fill: var(--k4); } svg .k5 { fill: var(--k5); } svg .k6 { fill: var(--
 svg circle { stroke: var(--panel); stroke-width: 1; } svg circle.point { opacity: 0.85; }
 svg .trail { fill: var(--k1); opacity: 0.55; } svg .uniform { fill: var(--panel); stroke: var(--soft); stroke-width: 2; }
 svg .result { fill: var(--k4); stroke: var(--panel); stroke-width: 1.5; }
+svg .h0 { fill: var(--k3); opacity: 0.08; } svg .h1 { fill: var(--k3); opacity: 0.19; } svg .h2 { fill: var(--k3); opacity: 0.30; } svg .h3 { fill: var(--k3); opacity: 0.41; }
+svg .h4 { fill: var(--k3); opacity: 0.52; } svg .h5 { fill: var(--k3); opacity: 0.64; } svg .h6 { fill: var(--k3); opacity: 0.76; } svg .h7 { fill: var(--k3); opacity: 0.9; }
 svg .good { fill: var(--ok); } svg .bad { fill: var(--off); } svg .unknown { fill: var(--k0); }
 svg rect:hover, svg circle:hover, svg path:hover { opacity: 0.75; }
 table { border-collapse: collapse; font-size: 0.9rem; width: 100%; margin: 10px 0 4px; font-variant-numeric: tabular-nums; }
