@@ -60,6 +60,30 @@ class Cache {
         return writes_back;
     }
 
+    void forget() { std::fill(lines_.begin(), lines_.end(), kNoLine); }
+
+    // What the operand of an operation by set and way names: the way at the top, the set above the bytes of a line.
+    std::uint32_t line_at(std::uint32_t set_way) const {
+        const std::size_t set = set_way >> kLineBits & last_set_;
+        const int way_bits = std::bit_width(ways_ - 1);
+        const std::size_t way = way_bits == 0 ? 0 : set_way >> (32 - way_bits);
+        return way < ways_ ? lines_[set * ways_ + way] : kNoLine;
+    }
+
+    // Whether the line was dirty, and so has to be written back.
+    bool clean(std::uint32_t line) {
+        std::uint8_t* dirty = line == kNoLine ? nullptr : find(line);
+        const bool was_dirty = dirty != nullptr && *dirty != 0;
+        if (was_dirty) *dirty = 0;
+        return was_dirty;
+    }
+
+    void drop(std::uint32_t line) {
+        if (line == kNoLine) return;
+        if (const std::uint8_t* dirty = find(line))
+            lines_[static_cast<std::size_t>(dirty - dirty_.data())] = kNoLine;
+    }
+
   private:
     std::size_t victim(std::size_t first) {
         for (std::size_t way = first; way < first + ways_; ++way) {
@@ -123,9 +147,11 @@ struct MemorySystem::State {
     Cycle buffer(std::uint32_t address, Cycle leaves, Cycle now);
     Cycle fetch_line(std::uint32_t address, std::uint32_t bytes, Cycle now);
     Cycle fetch_through_art(std::uint32_t line, Cycle now);
+    void maintain(const CacheOperation& operation, Cycle now);
+    void forget_what_was_free();
 
     const MemoryParameters parameters;
-    const MemorySettings settings;
+    MemorySettings settings;
     std::vector<Place> places;
     Cache instructions;
     Cache data;
@@ -306,6 +332,35 @@ Cycle MemorySystem::State::fetch_line(std::uint32_t address, std::uint32_t bytes
     return begin_fill(address, where, now).first_at;
 }
 
+// Accesses that cost nothing before may cost something now.
+void MemorySystem::State::forget_what_was_free() {
+    ++generation;
+    ++still.number;
+}
+
+void MemorySystem::State::maintain(const CacheOperation& operation, Cycle now) {
+    using Kind = CacheOperation::Kind;
+    const Kind kind = operation.kind;
+    forget_what_was_free();
+    if (kind == Kind::FlushArt) std::fill(art.begin(), art.end(), kNoLine);
+    if (kind == Kind::InvalidateCode) instructions.forget();
+    if (kind == Kind::InvalidateCodeLine) instructions.drop(operation.value >> kLineBits);
+    const bool by_set = kind == Kind::InvalidateSetWay || kind == Kind::CleanSetWay ||
+                        kind == Kind::CleanInvalidateSetWay;
+    const bool cleans = kind == Kind::CleanLine || kind == Kind::CleanInvalidateLine ||
+                        kind == Kind::CleanSetWay || kind == Kind::CleanInvalidateSetWay;
+    const bool drops = kind == Kind::InvalidateLine || kind == Kind::CleanInvalidateLine ||
+                       kind == Kind::InvalidateSetWay || kind == Kind::CleanInvalidateSetWay;
+    if (!cleans && !drops) return;
+    const std::uint32_t line =
+        by_set ? data.line_at(operation.value) : operation.value >> kLineBits;
+    if (cleans && data.clean(line)) {
+        bus_free = std::max(bus_free, now);
+        evict(Place::Sram);
+    }
+    if (drops) data.drop(line);
+}
+
 namespace {
 
 // Cuts an access at the ends of lines; `part` says when each piece is done.
@@ -378,6 +433,19 @@ const MemorySystem::Stillness* MemorySystem::stillness() const {
 
 const MemoryCounts& MemorySystem::counts() const {
     return state_->counts;
+}
+
+void MemorySystem::set(const MemorySettings& settings) {
+    state_->settings = settings;
+    state_->forget_what_was_free();
+}
+
+const MemorySettings& MemorySystem::settings() const {
+    return state_->settings;
+}
+
+void MemorySystem::maintain(const CacheOperation& operation, std::uint64_t now) {
+    state_->maintain(operation, now);
 }
 
 }  // namespace mixq::sim

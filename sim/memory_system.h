@@ -7,6 +7,7 @@
 #include <span>
 
 #include "sim/board.h"
+#include "sim/cache_operation.h"
 
 namespace mixq::sim {
 
@@ -17,6 +18,8 @@ struct MemorySettings {
     bool art = true;
     bool prefetch = true;
     int wait_states = 0;
+
+    bool operator==(const MemorySettings&) const = default;
 };
 
 // The settings of a part that runs at its full clock with everything on.
@@ -63,6 +66,12 @@ class MemorySystem {
     const Stillness* stillness() const;
 
     const MemoryCounts& counts() const;
+
+    // From now on. What the caches hold stays, as it does in hardware, but is not looked at while they are off.
+    void set(const MemorySettings& settings);
+    const MemorySettings& settings() const;
+    // Cache maintenance; dirty lines that are cleaned keep the bus busy. Not for Kind::Switched: see set.
+    void maintain(const CacheOperation& operation, std::uint64_t now);
 
   private:
     struct State;

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "sim/cache_operation.h"
 #include "sim/peripherals.h"
 
 namespace mixq::sim {
@@ -51,6 +52,7 @@ struct Chip {
     // Core cycles per tick of the timers on an APB.
     std::function<std::uint64_t(int apb)> timer_cycles;
     std::function<void(std::string)> stop;
+    std::function<void(const CacheOperation&)> caches;
     SerialPort* rest = nullptr;  // of the first USART that speaks and that nobody connected
     bool rest_owner = false;     // somebody is that USART
 };

@@ -73,6 +73,7 @@ struct Peripherals::State {
     std::vector<PeripheralBlock*> active;  // those in which something happens by itself
     std::vector<Usart*> usarts;
     std::map<std::uint32_t, UnknownRegister> unknown;
+    std::function<void(const CacheOperation&)> cache_listener;
 };
 
 Peripherals::Peripherals(const Board& board,
@@ -86,6 +87,9 @@ Peripherals::Peripherals(const Board& board,
     state.chip.now = std::move(now);
     state.chip.timer_cycles = [&state](int apb) { return timer_cycles(*state.clocks, apb); };
     state.chip.stop = [this](std::string why) { trouble_ = std::move(why); };
+    state.chip.caches = [&state](const CacheOperation& operation) {
+        if (state.cache_listener) state.cache_listener(operation);
+    };
     state.chip.rest = &state.rest;
     for (const PeripheralPlace& place : peripheral_places(board)) {
         std::unique_ptr<PeripheralBlock> block = make_block(place, state.chip);
@@ -197,6 +201,10 @@ MemorySwitches Peripherals::switches() const {
             f7 && (acr & 1u << 9) != 0,
             f7 && (acr & 1u << 8) != 0,
             static_cast<int>(acr & 15)};
+}
+
+void Peripherals::set_cache_listener(std::function<void(const CacheOperation&)> listener) {
+    state_->cache_listener = std::move(listener);
 }
 
 std::vector<UnknownRegister> Peripherals::unknown_registers() const {

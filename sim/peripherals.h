@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "sim/board.h"
+#include "sim/cache_operation.h"
 #include "sim/interrupts.h"
 
 namespace mixq::sim {
@@ -71,6 +72,8 @@ class Peripherals {
     std::uint32_t vector_table() const;  // VTOR
     void set_vector_table(std::uint32_t address);
     MemorySwitches switches() const;
+    // Hears of what the firmware does to caches and flash, when it does it; null: nobody does.
+    void set_cache_listener(std::function<void(const CacheOperation&)> listener);
     // By address.
     std::vector<UnknownRegister> unknown_registers() const;
 

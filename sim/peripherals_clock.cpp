@@ -84,7 +84,25 @@ class Power final : public PeripheralBlock {
 
 // FLASH_ACR and keys; a program that writes flash finds its write refused, and named, where it stores.
 class FlashInterface final : public PeripheralBlock {
-    using PeripheralBlock::PeripheralBlock;
+  public:
+    FlashInterface(const PeripheralPlace& place, Chip& chip) : PeripheralBlock(place, chip) {
+        // Wait states after reset: RM0385 3.7.1; RM0433 4.9.1 and RM0455 4.9.1.
+        if (chip.board->name == "stm32h743") word(kAcr) = 0x37;
+        if (chip.board->name == "stm32h7a3") word(kAcr) = 0x13;
+    }
+
+    void write(std::uint32_t offset, std::uint32_t value) override {
+        const bool changes = word(offset) != value;
+        word(offset) = value;
+        if (offset != kAcr || !changes) return;
+        const bool f7 = chip_.board->name.starts_with("stm32f7");
+        if (f7 && (value & kArtReset) != 0) chip_.caches({CacheOperation::Kind::FlushArt, value});
+        chip_.caches({CacheOperation::Kind::Switched, value});
+    }
+
+  private:
+    static constexpr std::uint32_t kAcr = 0x00;
+    static constexpr std::uint32_t kArtReset = 1u << 11;
 };
 
 class Gpio final : public PeripheralBlock {

@@ -25,6 +25,24 @@ constexpr std::uint32_t kReloadMask = 0xff'ffff;
 constexpr std::uint64_t kExternalDivider = 8;  // STM32: HCLK/8
 constexpr std::uint32_t kLineBytes = 32;
 
+struct Maintenance {
+    std::uint32_t offset;
+    CacheOperation::Kind kind;
+};
+
+// The cache maintenance block, by offset from the SCS: Armv7-M ARM (DDI 0403E) B3.2.2 and B2.2.7.
+constexpr Maintenance kMaintenance[] = {
+    {0xf50, CacheOperation::Kind::InvalidateCode},        // ICIALLU
+    {0xf58, CacheOperation::Kind::InvalidateCodeLine},    // ICIMVAU
+    {0xf5c, CacheOperation::Kind::InvalidateLine},        // DCIMVAC
+    {0xf60, CacheOperation::Kind::InvalidateSetWay},      // DCISW
+    {0xf64, CacheOperation::Kind::CleanLine},             // DCCMVAU
+    {0xf68, CacheOperation::Kind::CleanLine},             // DCCMVAC
+    {0xf6c, CacheOperation::Kind::CleanSetWay},           // DCCSW
+    {0xf70, CacheOperation::Kind::CleanInvalidateLine},   // DCCIMVAC
+    {0xf74, CacheOperation::Kind::CleanInvalidateSetWay}  // DCCISW
+};
+
 class System final : public PeripheralBlock {
   public:
     System(const PeripheralPlace& place, Chip& chip) : PeripheralBlock(place, chip) {
@@ -73,7 +91,12 @@ class System final : public PeripheralBlock {
         } else if (offset == kAircr) {
             set_application_control(value);
         } else if (offset != kCpuid && offset != kClidr && offset != kCtr && offset != kMpuType) {
+            const bool switches = offset == kCcr && word(kCcr) != value;
             word(offset) = value;
+            if (switches) chip_.caches({CacheOperation::Kind::Switched, value});
+            for (const Maintenance& maintenance : kMaintenance) {
+                if (maintenance.offset == offset) chip_.caches({maintenance.kind, value});
+            }
         }
     }
 

@@ -35,15 +35,20 @@ struct Simulation::State final : BlockObserver {
     void leave_above(std::size_t depth);
     void follow(const Block& block, std::uint32_t next_address);
     Stop start(bool timed, const std::function<Stop()>& run, std::uint32_t return_address);
+    MemorySettings switched();
+    void operate_caches();
 
     Board board;
     Machine machine;
     Pipeline pipeline;
-    std::optional<MemorySystem> memory;  // none: ideal
+    std::optional<MemorySystem> memory;        // none: ideal
+    std::optional<MemoryOverrides> overrides;  // where memory follows the firmware
+    std::vector<CacheOperation> operations;    // by the block that runs, not yet done
     std::vector<std::string> watched;
     std::unordered_map<std::uint32_t, std::size_t> watched_at;
     std::vector<std::uint32_t> frames;  // return addresses of the calls that are open
     std::vector<OpenCall> open;
+    bool timing = false;
     bool entering = false;  // the last block ended in a call or a jump: a function may begin
     traces::Counts counts;
     std::vector<CallTiming> calls;
@@ -57,6 +62,11 @@ Simulation::State::State(const Image& image,
       pipeline(find_core(board.core), &board),
       watched(std::move(names)) {
     machine.set_clock([this] { return pipeline.cycles(); });
+    machine.peripherals().set_cache_listener([this](const CacheOperation& operation) {
+        if (!overrides) return;
+        operations.push_back(operation);
+        if (!timing) operate_caches();
+    });
     for (std::size_t k = 0; k < watched.size(); ++k) {
         const Symbol* symbol = image.find_symbol(watched[k]);
         if (symbol == nullptr) {
@@ -75,6 +85,7 @@ void Simulation::State::on_block(const BlockRun& run) {
     }
     pipeline.run(run);
     counts += block.counts;
+    if (!operations.empty()) operate_caches();
     entering = false;
     if (!block.instructions.empty() && block.instructions.back().branch != BranchKind::None) {
         follow(block, run.next_address);
@@ -128,12 +139,42 @@ Stop Simulation::State::start(bool timed,
     entering = true;
     pipeline.drain();
     machine.set_observer(timed ? this : nullptr, Watching::Resolved);
+    timing = timed;
     const Stop stop = run();
+    timing = false;
+    operate_caches();
     if (stop.halt == Halt::Returned || stop.halt == Halt::Exited || stop.halt == Halt::Idle)
         leave_above(0);
     open.clear();
     pipeline.drain();
     return stop;
+}
+
+// What the registers say.
+MemorySettings Simulation::State::switched() {
+    const MemorySwitches now = machine.peripherals().switches();
+    return overrides->over(
+        {now.instruction_cache, now.data_cache, now.art, now.prefetch, now.wait_states});
+}
+
+void Simulation::State::operate_caches() {
+    for (const CacheOperation& operation : operations) {
+        if (operation.kind == CacheOperation::Kind::Switched) {
+            memory->set(switched());
+        } else {
+            memory->maintain(operation, pipeline.cycles());
+        }
+    }
+    operations.clear();
+}
+
+MemorySettings MemoryOverrides::over(MemorySettings settings) const {
+    settings.instruction_cache = instruction_cache.value_or(settings.instruction_cache);
+    settings.data_cache = data_cache.value_or(settings.data_cache);
+    settings.art = art.value_or(settings.art);
+    settings.prefetch = prefetch.value_or(settings.prefetch);
+    settings.wait_states = wait_states.value_or(settings.wait_states);
+    return settings;
 }
 
 Simulation::Simulation(const Image& image, const Board& board, std::vector<std::string> watched)
@@ -149,9 +190,21 @@ Machine& Simulation::machine() {
 void Simulation::set_memory(const std::optional<MemorySettings>& settings) {
     state_->pipeline.set_memory(nullptr);
     state_->memory.reset();
+    state_->overrides.reset();
     if (!settings) return;
     state_->memory.emplace(state_->board, *settings);
     state_->pipeline.set_memory(&*state_->memory);
+}
+
+void Simulation::follow_memory(const MemoryOverrides& overrides) {
+    set_memory(MemorySettings{});
+    state_->overrides = overrides;
+    state_->memory->set(state_->switched());
+}
+
+std::optional<MemorySettings> Simulation::memory_settings() const {
+    if (!state_->memory) return std::nullopt;
+    return state_->memory->settings();
 }
 
 const MemoryCounts* Simulation::memory_counts() const {

@@ -25,6 +25,17 @@ struct CallTiming {
     Timing timing;
 };
 
+// What wins over what the firmware writes to SCB CCR and FLASH_ACR.
+struct MemoryOverrides {
+    std::optional<bool> instruction_cache;
+    std::optional<bool> data_cache;
+    std::optional<bool> art;
+    std::optional<bool> prefetch;
+    std::optional<int> wait_states;
+
+    MemorySettings over(MemorySettings settings) const;
+};
+
 class Simulation {
   public:
     // `watched`: functions to time, by symbol; they may nest. Throws std::runtime_error for a
@@ -35,6 +46,11 @@ class Simulation {
     Machine& machine();
     // The memories that timed runs pay for from now on, with cold caches; without settings memory is ideal, as it is at first.
     void set_memory(const std::optional<MemorySettings>& settings);
+    // The memories as the firmware has set them up and sets them up from now on: a change counts from the end of the block
+    // that makes it, and cache maintenance does what it says. Caches are cold now. Throws as MemorySystem does.
+    void follow_memory(const MemoryOverrides& overrides);
+    // As they are now; nothing while memory is ideal.
+    std::optional<MemorySettings> memory_settings() const;
     // Since they were set; null while memory is ideal.
     const MemoryCounts* memory_counts() const;
     // Hears of every instruction of the timed runs from now on (sim/issue.h); null: nobody does.

@@ -14,6 +14,7 @@
 #include "tools/commands.h"
 #include "tools/console.h"
 #include "tools/run_boot.h"
+#include "tools/run_memory.h"
 #include "tools/run_observers.h"
 
 namespace mixq::tools {
@@ -31,6 +32,7 @@ struct RunOptions {
     std::string json;
     ObserverOptions why;
     BootOptions boot;
+    MemoryOptions memory;
 };
 
 // A symbol of the image, or an address written in hexadecimal or decimal.
@@ -135,6 +137,16 @@ std::string breakdown(const sim::CallTiming& call) {
     return text + "\n" + format_columns({"instructions", "count", "share"}, rows);
 }
 
+double since(std::chrono::steady_clock::time_point begin) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+// What the program wrote through semihosting.
+void print_console(const std::string& console, std::FILE* output) {
+    std::fputs(console.c_str(), output);
+    if (!console.empty() && console.back() != '\n') std::fputc('\n', output);
+}
+
 // Throws where a run ended in a way that makes its figures worthless.
 void require_end(const sim::Stop& stop, const std::string& what) {
     if (stop.halt == sim::Halt::Fault || stop.halt == sim::Halt::InstructionLimit ||
@@ -148,7 +160,8 @@ void require_end(const sim::Stop& stop, const std::string& what) {
 std::vector<sim::CallTiming> time_calls(sim::Simulation& simulation,
                                         const RunOptions& options,
                                         std::uint32_t address,
-                                        const std::string& function) {
+                                        const std::string& function,
+                                        double& wall_s) {
     if (!options.skip_start && !options.boot.by_hand()) {
         const sim::Stop start = simulation.run(false);
         require_end(start, "start-up");
@@ -159,6 +172,7 @@ std::vector<sim::CallTiming> time_calls(sim::Simulation& simulation,
     }
     simulation.machine().hold_interrupts(!options.boot.interrupts);
     std::vector<sim::CallTiming> unnamed;
+    const auto begin = std::chrono::steady_clock::now();
     for (int k = 0; k < options.calls; ++k) {
         const sim::CallTiming before = simulation.total();
         const sim::Stop stop = simulation.call(address, {}, true);
@@ -166,19 +180,42 @@ std::vector<sim::CallTiming> time_calls(sim::Simulation& simulation,
         const sim::CallTiming after = simulation.total();
         unnamed.push_back({function, after.counts - before.counts, after.timing - before.timing});
     }
+    wall_s = since(begin);
     return unnamed;
 }
 
 struct Timed {
     std::vector<sim::CallTiming> calls;
+    std::uint64_t cycles = 0;  // all that was timed
+    double wall_s = 0;         // that it took
     int exit_code = 0;
     std::string console;
+    std::string memory_text;
+    std::string memory_word;
+    nlohmann::json memory;
     nlohmann::json unknown_registers;
 };
 
 // The table and what the program says share a stream, unless JSON has it.
 std::FILE* program_output(const RunOptions& options) {
     return options.json == "-" ? stderr : stdout;
+}
+
+// From reset: main(), or everything where there is none.
+void time_program(sim::Simulation& simulation,
+                  const RunOptions& options,
+                  bool has_main,
+                  Timed& timed) {
+    const auto begin = std::chrono::steady_clock::now();
+    const sim::Stop stop = simulation.run(true);
+    timed.wall_s = since(begin);
+    require_end(stop, options.image);
+    timed.exit_code = stop.exit_code;
+    timed.calls = simulation.calls();
+    if (has_main) return;
+    sim::CallTiming whole = simulation.total();
+    whole.function = "reset";
+    timed.calls.push_back(std::move(whole));
 }
 
 Timed time_image(const sim::Image& image,
@@ -190,41 +227,48 @@ Timed time_image(const sim::Image& image,
         if (std::find(watched.begin(), watched.end(), name) == watched.end())
             watched.push_back(name);
     };
-    Timed timed;
-    if (!options.call.empty()) {
-        const std::uint32_t address = resolve(image, options.call);
-        const std::optional<std::string> symbol = symbol_at(image, address);
-        if (symbol) watch(*symbol);
-        sim::Simulation simulation(image, board, watched);
-        observers.attach(simulation);
-        simulation.machine().set_instruction_limit(options.max_instructions);
-        Boot boot(options.boot, simulation.machine(), program_output(options));
-        std::vector<sim::CallTiming> calls = time_calls(simulation, options, address, options.call);
-        timed.calls = symbol ? simulation.calls() : std::move(calls);
-        timed.console = simulation.machine().console();
-        timed.unknown_registers = unknown_registers(simulation.machine());
-        boot.finish();
-        return timed;
-    }
-    const bool has_main = image.find_symbol("main") != nullptr;
-    if (has_main) watch("main");
+    const bool calls = !options.call.empty();
+    const std::uint32_t address = calls ? resolve(image, options.call) : 0;
+    const std::optional<std::string> symbol = calls ? symbol_at(image, address)
+                                              : image.find_symbol("main") != nullptr
+                                                  ? std::optional<std::string>("main")
+                                                  : std::nullopt;
+    if (symbol) watch(*symbol);
+    const bool start_up = !calls || (!options.skip_start && !options.boot.by_hand());
+    const RunMemory memory(options.memory, board, start_up);
     sim::Simulation simulation(image, board, watched);
+    memory.apply(simulation);
     observers.attach(simulation);
     simulation.machine().set_instruction_limit(options.max_instructions);
     Boot boot(options.boot, simulation.machine(), program_output(options));
-    const sim::Stop stop = simulation.run(true);
-    timed.console = simulation.machine().console();
-    timed.unknown_registers = unknown_registers(simulation.machine());
-    boot.finish();
-    require_end(stop, options.image);
-    timed.exit_code = stop.exit_code;
-    timed.calls = simulation.calls();
-    if (!has_main) {
-        sim::CallTiming whole = simulation.total();
-        whole.function = "reset";
-        timed.calls.push_back(std::move(whole));
+    Timed timed;
+    try {
+        if (calls) {
+            timed.calls = time_calls(simulation, options, address, options.call, timed.wall_s);
+            if (symbol) timed.calls = simulation.calls();
+        } else {
+            time_program(simulation, options, symbol.has_value(), timed);
+        }
+    } catch (...) {
+        // What the program said before it failed may say why.
+        boot.finish();
+        print_console(simulation.machine().console(), program_output(options));
+        throw;
     }
+    boot.finish();
+    timed.cycles = simulation.total().timing.cycles;
+    timed.console = simulation.machine().console();
+    timed.memory_text = memory.text(simulation);
+    timed.memory_word = memory.word(simulation);
+    timed.memory = memory.to_json(simulation);
+    timed.unknown_registers = unknown_registers(simulation.machine());
     return timed;
+}
+
+// "0.038 s of the board simulated in 0.021 s: 1.81 board seconds per second"
+std::string speed_text(double board_s, double wall_s) {
+    return fixed(board_s, 4) + " s of the board simulated in " + fixed(wall_s, 4) +
+           " s: " + fixed(board_s / std::max(wall_s, 1e-9), 2) + " board seconds per second";
 }
 
 void run(const RunOptions& options) {
@@ -232,24 +276,23 @@ void run(const RunOptions& options) {
     if (options.boot.by_hand() && options.call.empty())
         throw std::invalid_argument("--copy, --zero and --sp need --call: there is no start-up");
     const sim::Image image = load_image(options.image, options.boot);
-    const auto begin = std::chrono::steady_clock::now();
     RunObservers observers(options.why, image, board);
     const Timed timed = time_image(image, board, options, observers);
-    const double wall_s =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    const double board_s = static_cast<double>(timed.cycles) / static_cast<double>(board.clock_hz);
 
     const bool table = options.json != "-";
     std::FILE* output = program_output(options);
-    std::fputs(timed.console.c_str(), output);
-    if (!timed.console.empty() && timed.console.back() != '\n') std::fputc('\n', output);
+    print_console(timed.console, output);
     if (table && !timed.calls.empty()) {
         const std::string text =
             overview(timed.calls, board) + "\n" + breakdown(timed.calls.back());
-        std::printf("%s\n%s, %s at %g MHz, memory ideal\n",
+        std::printf("%s\n%s, %s at %g MHz, %s\n%s\n",
                     text.c_str(),
                     std::string(board.name).c_str(),
                     std::string(board.core).c_str(),
-                    static_cast<double>(board.clock_hz) / 1e6);
+                    static_cast<double>(board.clock_hz) / 1e6,
+                    timed.memory_text.c_str(),
+                    speed_text(board_s, timed.wall_s).c_str());
     }
     observers.report(table ? stdout : nullptr);
     nlohmann::json calls = nlohmann::json::array();
@@ -257,8 +300,11 @@ void run(const RunOptions& options) {
     write_json(options.json,
                {{"calls", calls},
                 {"clock_hz", board.clock_hz},
-                {"wall_s", wall_s},
+                {"cycles", timed.cycles},
+                {"wall_s", timed.wall_s},
+                {"speed", board_s / std::max(timed.wall_s, 1e-9)},
                 {"exit_code", timed.exit_code},
+                {"memory", timed.memory},
                 {"unknown_registers", timed.unknown_registers},
                 {"provenance",
                  {{"tool", tool_version()},
@@ -266,7 +312,8 @@ void run(const RunOptions& options) {
                   {"elf_sha256", image.sha256},
                   {"board", board.name},
                   {"core", board.core},
-                  {"memory", "ideal"}}}});
+                  {"mode", timed.memory["mode"]},
+                  {"memory", timed.memory_word}}}});
     if (timed.exit_code != 0) {
         throw std::runtime_error(image.path + ": the program exited with code " +
                                  std::to_string(timed.exit_code));
@@ -306,6 +353,7 @@ void add_run(CLI::App& app) {
                      options->max_instructions,
                      "Stop a run that executes more than this")
         ->capture_default_str();
+    add_memory_options(*command, options->memory);
     add_boot_options(*command, options->boot);
     add_observer_options(*command, options->why);
     command->add_option("--json",
