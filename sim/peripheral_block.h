@@ -120,6 +120,7 @@ class Usart final : public PeripheralBlock {
   private:
     bool listens() const;
     const SerialPort* port() const;
+    void claim_rest();
     void receive(bool wait);
     void stay_quiet();
     void update();

@@ -61,7 +61,7 @@ class Peripherals {
 
     // Throws std::invalid_argument, listing those there are.
     void connect(std::string_view usart, SerialPort port);
-    // The first USART that sent something and that nobody connected goes here.
+    // The first USART that sends something, or that the program sleeps for, and that nobody connected goes here.
     void connect_rest(SerialPort port);
 
     void set_strict(bool strict) { strict_ = strict; }

@@ -66,9 +66,7 @@ std::uint32_t Usart::read(std::uint32_t offset) {
 
 void Usart::write(std::uint32_t offset, std::uint32_t value) {
     if (offset == kTdr) {
-        // Nobody said which USART matters: the first that speaks.
-        if (!port_ && !uses_rest_ && chip_.rest->output && !chip_.rest_owner)
-            chip_.rest_owner = uses_rest_ = true;
+        claim_rest();
         const SerialPort* to = port_ ? &*port_ : uses_rest_ ? chip_.rest : nullptr;
         if (to != nullptr && to->output) to->output(static_cast<std::uint8_t>(value));
         stay_quiet();
@@ -105,8 +103,15 @@ const SerialPort* Usart::port() const {
     return found != nullptr && found->input ? found : nullptr;
 }
 
+// Nobody said which USART matters: the first that speaks, or that a program sleeps for.
+void Usart::claim_rest() {
+    const bool wired = chip_.rest->output || chip_.rest->input;
+    if (!port_ && !uses_rest_ && wired && !chip_.rest_owner) chip_.rest_owner = uses_rest_ = true;
+}
+
 bool Usart::wake() {
     if ((word(kCr1) & kRxne) == 0) return false;
+    if (listens() && chip_.rest->input) claim_rest();
     receive(true);
     return received_.has_value();
 }

@@ -240,7 +240,7 @@ Timed time_image(const sim::Image& image,
     memory.apply(simulation);
     observers.attach(simulation);
     simulation.machine().set_instruction_limit(options.max_instructions);
-    Boot boot(options.boot, simulation.machine(), program_output(options));
+    Boot boot(options.boot, simulation.machine(), board, program_output(options));
     Timed timed;
     try {
         if (calls) {

@@ -1,8 +1,10 @@
 // Starts real firmware: raw images, USARTs, and memory that the user sets up.
 #include "tools/run_boot.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
+#include <span>
 #include <stdexcept>
 
 #include <poll.h>
@@ -47,6 +49,39 @@ std::vector<std::uint32_t> numbers(const std::string& text,
         throw std::invalid_argument(option + " takes " + form + ", not '" + text + "'");
     return values;
 }
+
+// "USART1", "LPUART1", "UART4": a name, even of one that a board does not have, and not a file.
+bool names_usart(const std::string& text) {
+    std::string_view rest = text;
+    if (rest.starts_with("LP")) rest.remove_prefix(2);
+    if (rest.starts_with("USART")) {
+        rest.remove_prefix(5);
+    } else if (rest.starts_with("UART")) {
+        rest.remove_prefix(4);
+    } else {
+        return false;
+    }
+    return rest.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+// Memories that touch are one to a program.
+void copy_across(sim::Machine& machine,
+                 const sim::Board& board,
+                 std::uint32_t address,
+                 std::span<const std::uint8_t> bytes) {
+    while (!bytes.empty()) {
+        const sim::Region* region = board.find_region(address);
+        const std::size_t left =
+            region == nullptr ? bytes.size() : region->bytes - (address - region->address);
+        const std::size_t count = std::min(bytes.size(), left);
+        machine.write(address, bytes.first(count));
+        address += static_cast<std::uint32_t>(count);
+        bytes = bytes.subspan(count);
+    }
+}
+
+// No board has more; a larger count is a slip of the pen.
+constexpr std::uint32_t kMostBytes = 64u << 20;
 
 // Bytes from the standard input, as they come.
 class StandardInput {
@@ -107,36 +142,51 @@ struct Boot::Wire {
     }
 };
 
-Boot::Boot(const BootOptions& options, sim::Machine& machine, std::FILE* out) {
+Boot::Boot(const BootOptions& options,
+           sim::Machine& machine,
+           const sim::Board& board,
+           std::FILE* out) {
     machine.peripherals().set_strict(options.strict);
     machine.set_cycle_limit(options.max_cycles);
     for (const std::string& option : options.uart) connect(option, machine, out);
-    auto rest = std::make_unique<Wire>();
-    rest->stream = out;
-    machine.peripherals().connect_rest(
-        {nullptr, [wire = rest.get()](std::uint8_t byte) { wire->print_line(byte); }});
-    wires_.push_back(std::move(rest));
+    if (!rest_connected_) {
+        auto rest = std::make_unique<Wire>();
+        rest->stream = out;
+        machine.peripherals().connect_rest(
+            {nullptr, [wire = rest.get()](std::uint8_t byte) { wire->print_line(byte); }});
+        wires_.push_back(std::move(rest));
+    }
 
+    const auto check_size = [](std::uint32_t bytes, const std::string& option) {
+        if (bytes > kMostBytes) {
+            throw std::invalid_argument(option + ": " + std::to_string(bytes) +
+                                        " bytes are more than any board has");
+        }
+    };
     for (const std::string& copy : options.copy) {
         const auto values = numbers(copy, 3, "--copy", "SRC:DST:BYTES");
+        check_size(values[2], "--copy");
         std::vector<std::uint8_t> bytes(values[2]);
         machine.read(values[0], bytes);
-        machine.write(values[1], bytes);
+        copy_across(machine, board, values[1], bytes);
     }
     for (const std::string& zero : options.zero) {
         const auto values = numbers(zero, 2, "--zero", "DST:BYTES");
-        machine.write(values[0], std::vector<std::uint8_t>(values[1]));
+        check_size(values[1], "--zero");
+        copy_across(machine, board, values[0], std::vector<std::uint8_t>(values[1]));
     }
     if (!options.sp.empty()) machine.set_register(sim::kSp, number(options.sp, "--sp"));
 }
 
 Boot::~Boot() = default;
 
-// "USART1", "USART1:-", "USART1:in.txt", "USART1:in.txt,out.txt", "USART1:,out.txt"
+// "-", "in.txt", "in.txt,out.txt": the USART that the program uses; "USART1", "USART1:in.txt,out.txt", ...: that one.
 void Boot::connect(const std::string& option, sim::Machine& machine, std::FILE* out) {
     const std::size_t colon = option.find(':');
-    const std::string name = option.substr(0, colon);
-    std::string input = colon == std::string::npos ? "-" : option.substr(colon + 1);
+    const bool named = names_usart(option.substr(0, colon));
+    std::string input = !named                       ? option
+                        : colon == std::string::npos ? "-"
+                                                     : option.substr(colon + 1);
     std::string output = "-";
     if (const std::size_t comma = input.find(','); comma != std::string::npos) {
         output = input.substr(comma + 1);
@@ -160,7 +210,15 @@ void Boot::connect(const std::string& option, sim::Machine& machine, std::FILE* 
         wire->output_path = output;
         port.output = [wire](std::uint8_t byte) { wire->output += static_cast<char>(byte); };
     }
-    machine.peripherals().connect(name, std::move(port));
+    if (named) {
+        machine.peripherals().connect(option.substr(0, colon), std::move(port));
+    } else {
+        if (rest_connected_)
+            throw std::invalid_argument("--uart " + option +
+                                        ": only one can be without a name; write USART1:" + option);
+        machine.peripherals().connect_rest(std::move(port));
+        rest_connected_ = true;
+    }
     wires_.push_back(std::move(made));
 }
 
@@ -198,11 +256,14 @@ nlohmann::json unknown_registers(sim::Machine& machine) {
 void add_boot_options(CLI::App& command, BootOptions& options) {
     command.add_option(
         "--base", options.base, "Where a raw flash image lies, such as 0x08000000; an ELF knows");
-    command.add_option(
-        "--uart",
-        options.uart,
-        "Connect a USART: NAME[:IN[,OUT]], files or '-' for stdin and stdout (the default); "
-        "what no one connects is printed after 'uart|'");
+    command
+        .add_option("--uart",
+                    options.uart,
+                    "Connect the program's USART to IN[,OUT]: files, or '-' for stdin and stdout; "
+                    "NAME:IN[,OUT], such as USART1:-, where it uses several. What no one connects "
+                    "is printed "
+                    "after 'uart|'")
+        ->option_text("[NAME:]IN[,OUT]");
     command.add_option("--copy",
                        options.copy,
                        "With --call, instead of start-up: copy memory first, SRC:DST:BYTES");

@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "sim/board.h"
 #include "sim/image.h"
 #include "sim/machine.h"
 
@@ -39,7 +40,10 @@ class Boot {
   public:
     // What nobody connected is printed to `out`, a prefix before each line. Throws std::invalid_argument for a
     // malformed option.
-    Boot(const BootOptions& options, sim::Machine& machine, std::FILE* out);
+    Boot(const BootOptions& options,
+         sim::Machine& machine,
+         const sim::Board& board,
+         std::FILE* out);
     ~Boot();
 
     // Writes what went to files.
@@ -49,6 +53,7 @@ class Boot {
     struct Wire;
     void connect(const std::string& option, sim::Machine& machine, std::FILE* out);
 
+    bool rest_connected_ = false;
     std::vector<std::unique_ptr<Wire>> wires_;
 };
 
