@@ -143,6 +143,7 @@ Image read_elf(const std::filesystem::path& path) {
         refuse(image, "not for Arm (machine " + std::to_string(header.e_machine) + ")");
     if (header.e_type != ET_EXEC) refuse(image, "not an executable (link it first)");
     image.entry = header.e_entry & ~kThumbBit;
+    image.entry_is_thumb = (header.e_entry & kThumbBit) != 0;
     read_segments(image, bytes, header);
     if (header.e_shoff != 0) {
         const std::uint64_t table = static_cast<std::uint64_t>(header.e_shnum) * sizeof(Elf32_Shdr);

@@ -26,6 +26,7 @@ struct Image {
     std::string path;
     std::string sha256;
     std::uint32_t entry = 0;  // without the Thumb bit
+    bool entry_is_thumb = true;
     std::vector<Segment> segments;
     std::vector<Symbol> symbols;  // sorted by address
 

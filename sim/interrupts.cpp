@@ -40,13 +40,24 @@ bool Interrupts::wants(std::size_t k) const {
 void Interrupts::update() {
     ready_ = 0;
     if ((enabled_ & (pending_ | (lines_ & ~active_))).none()) return;
-    unsigned running = kThreadPriority;
-    for (std::size_t k = 1; k < kExceptions; ++k) {
-        if (active_[k]) running = std::min(running, group_priority(priority_[k]));
-    }
     const int best = pending_number();
-    if (best != 0 && group_priority(priority_[static_cast<std::size_t>(best)]) < running)
+    if (best != 0 && group_priority(priority_[static_cast<std::size_t>(best)]) < running())
         ready_ = best;
+}
+
+// The priority that code runs at now, masks aside.
+unsigned Interrupts::running() const {
+    unsigned priority = kThreadPriority;
+    for (std::size_t k = 1; k < kExceptions; ++k) {
+        if (active_[k]) priority = std::min(priority, group_priority(priority_[k]));
+    }
+    return priority;
+}
+
+bool Interrupts::outranks(int exception, const ExceptionMasks& masks) const {
+    const unsigned priority = group_priority(priority_[static_cast<std::size_t>(exception)]);
+    if (masks.primask || masks.faultmask || priority >= running()) return false;
+    return masks.basepri == 0 || priority < group_priority(masks.basepri);
 }
 
 void Interrupts::pend(int exception) {

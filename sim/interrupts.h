@@ -36,6 +36,9 @@ class Interrupts {
     // The one that does run now.
     int next(const ExceptionMasks& masks) const;
 
+    // Whether an exception outranks what is active and masked.
+    bool outranks(int exception, const ExceptionMasks& masks) const;
+
     void enter(int exception);
     void leave(int exception);
 
@@ -52,6 +55,7 @@ class Interrupts {
     using Set = std::bitset<kExceptions>;
 
     void update();
+    unsigned running() const;
     bool wants(std::size_t exception) const;
     unsigned group_priority(std::uint8_t priority) const;
     std::uint32_t word(const Set& set, std::uint32_t index) const;

@@ -851,7 +851,7 @@ std::optional<Stop> Machine::State::stopped(uc_err error, std::uint32_t& pc) {
             forget_translations(pc, restart_size);
             return std::nullopt;
         case Ending::UnknownInstruction:
-            return Stop{Halt::UnknownInstruction, ending_address, 0, ending_message};
+            return Stop{Halt::UnknownInstruction, ending_address, 0, ending_message + trail_text()};
         case Ending::BadCode:
             return fault(ending_address, ending_message);
         case Ending::Exception:
@@ -918,7 +918,10 @@ std::optional<Stop> Machine::State::interrupted(std::uint32_t& pc) {
 
 std::string Machine::State::where(std::uint32_t pc) const {
     std::string text = hex(pc);
-    if (const Symbol* function = image.find_function(pc)) text += " in " + function->name;
+    if (const Symbol* function = image.find_function(pc)) {
+        text += " in " + function->name;
+        if (pc != function->address) text += "+" + std::to_string(pc - function->address);
+    }
     return text;
 }
 
@@ -933,9 +936,22 @@ Stop Machine::State::fault(std::uint32_t pc, const std::string& cause) const {
 }
 
 std::string Machine::State::access_cause(uc_err error) const {
+    if (!bad_access && error == UC_ERR_INSN_INVALID) {
+        constexpr std::uint32_t kThumbState = 1u << 24;
+        const std::uint32_t pc = read_register(UC_ARM_REG_PC);
+        if ((read_register(UC_ARM_REG_XPSR) & kThumbState) == 0)
+            return "jump to an even address, which is no Thumb code";
+        return "undefined instruction 0x" + hex(halfword(pc)).substr(6);
+    }
     if (!bad_access) return uc_strerror(error);
     const Region* region = board.find_region(bad_access->address);
     const std::string at = hex(bad_access->address);
+    constexpr std::uint32_t kNearStack = 512;
+    const std::uint32_t sp = read_register(UC_ARM_REG_SP);
+    const std::string stack =
+        region == nullptr && bad_access->address - sp + kNearStack < 2 * kNearStack
+            ? "; the stack pointer is there, at " + hex(sp)
+            : "";
     switch (bad_access->type) {
         case UC_MEM_FETCH_UNMAPPED:
         case UC_MEM_FETCH_PROT:
@@ -944,10 +960,10 @@ std::string Machine::State::access_cause(uc_err error) const {
         case UC_MEM_WRITE_UNMAPPED:
             if (region != nullptr) return "write to " + std::string(region->name) + " at " + at;
             return "write to " + at + ", where " + std::string(board.name) +
-                   " has neither memory nor peripherals";
+                   " has neither memory nor peripherals" + stack;
         default:
             return "read from " + at + ", where " + std::string(board.name) +
-                   " has neither memory nor peripherals";
+                   " has neither memory nor peripherals" + stack;
     }
 }
 
@@ -998,6 +1014,11 @@ Stop Machine::reset() {
     set_register(kLr, 0xffff'ffff);
     state.start_at_vector_table();
     const auto vectors = state.vector_table();
+    if (!vectors && !state.image.entry_is_thumb) {
+        return state.fault(state.image.entry,
+                           "the image has no vector table with a Thumb address to start at, and "
+                           "its entry is even, which is no Thumb code");
+    }
     if (vectors) state.system->peripherals().set_vector_table(vectors->address);
     return state.run(vectors ? vectors->reset : state.image.entry);
 }

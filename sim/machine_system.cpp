@@ -124,6 +124,10 @@ std::string MachineSystem::deliver(std::uint32_t& pc) {
 }
 
 std::string MachineSystem::supervisor_call(std::uint32_t& pc) {
+    // Armv7-M ARM (DDI 0403E) B1.5.4 and B1.5.14.
+    if (!interrupts_.outranks(Interrupts::kSvCall, masks()))
+        return "SVC where SVCall cannot interrupt (masked, or inside a handler of no lower "
+               "priority): a HardFault on the board, and a lockup inside one";
     return enter(Interrupts::kSvCall, pc);
 }
 
