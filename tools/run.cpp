@@ -16,10 +16,15 @@
 #include "tools/run_boot.h"
 #include "tools/run_memory.h"
 #include "tools/run_observers.h"
+#include "tools/run_tables.h"
 
 namespace mixq::tools {
 
 namespace {
+
+constexpr std::uint64_t kMostOfStartUp =
+    2'000'000'000;  // instructions: ten seconds of a board, or more
+constexpr const char* kRaiseLimits = "raise --max-instructions or --max-cycles to go on";
 
 struct RunOptions {
     std::string image;
@@ -55,88 +60,6 @@ std::optional<std::string> symbol_at(const sim::Image& image, std::uint32_t addr
     return std::nullopt;
 }
 
-std::string percent(std::uint64_t part, std::uint64_t whole) {
-    return whole == 0
-               ? "-"
-               : fixed(100.0 * static_cast<double>(part) / static_cast<double>(whole), 1) + " %";
-}
-
-nlohmann::json to_json(const sim::CallTiming& call) {
-    nlohmann::json classes;
-    for (std::size_t k = 0; k < traces::kInstrClasses; ++k) {
-        const auto instr_class = static_cast<traces::InstrClass>(k);
-        classes[std::string(traces::name(instr_class))] = call.counts[instr_class];
-    }
-    nlohmann::json stalls;
-    for (std::size_t k = 0; k < sim::kStalls; ++k) {
-        stalls[std::string(sim::name(static_cast<sim::Stall>(k)))] = call.timing.stalls[k];
-    }
-    nlohmann::json unpaired;
-    for (std::size_t k = 0; k < sim::kUnpaired; ++k) {
-        unpaired[std::string(sim::name(static_cast<sim::Unpaired>(k)))] = call.timing.unpaired[k];
-    }
-    return {{"function", call.function},
-            {"cycles", call.timing.cycles},
-            {"instructions", call.timing.instructions},
-            {"classes", classes},
-            {"stalls", stalls},
-            {"issue_cycles", call.timing.issue_cycles},
-            {"dual_issues", call.timing.dual_issues},
-            {"unpaired", unpaired},
-            {"branches", call.timing.branches},
-            {"mispredicts", call.timing.mispredicts}};
-}
-
-std::string overview(const std::vector<sim::CallTiming>& calls, const sim::Board& board) {
-    std::vector<std::vector<std::string>> rows;
-    for (std::size_t k = 0; k < calls.size(); ++k) {
-        const auto same = [&](const sim::CallTiming& c) { return c.function == calls[k].function; };
-        // One row per function: its last call, when the branch predictor is warm.
-        if (std::any_of(calls.begin() + static_cast<std::ptrdiff_t>(k) + 1, calls.end(), same))
-            continue;
-        const sim::Timing& timing = calls[k].timing;
-        const double ms =
-            1e3 * static_cast<double>(timing.cycles) / static_cast<double>(board.clock_hz);
-        rows.push_back({calls[k].function,
-                        grouped(std::count_if(calls.begin(), calls.end(), same)),
-                        grouped(static_cast<std::int64_t>(timing.cycles)),
-                        fixed(ms, 3),
-                        grouped(static_cast<std::int64_t>(timing.instructions)),
-                        fixed(static_cast<double>(timing.instructions) /
-                                  static_cast<double>(std::max<std::uint64_t>(timing.cycles, 1)),
-                              2)});
-    }
-    return format_columns({"function", "calls", "cycles (last)", "ms", "instructions", "IPC"},
-                          rows);
-}
-
-std::string breakdown(const sim::CallTiming& call) {
-    const sim::Timing& timing = call.timing;
-    std::vector<std::vector<std::string>> rows;
-    const auto add = [&](const std::string& what, std::uint64_t cycles) {
-        if (cycles != 0) {
-            rows.push_back(
-                {what, grouped(static_cast<std::int64_t>(cycles)), percent(cycles, timing.cycles)});
-        }
-    };
-    add("two instructions issued", timing.dual_issues);
-    for (std::size_t k = 0; k < sim::kUnpaired; ++k) {
-        add("one: " + std::string(sim::name(static_cast<sim::Unpaired>(k))), timing.unpaired[k]);
-    }
-    for (std::size_t k = 0; k < sim::kStalls; ++k) {
-        add("stall: " + std::string(sim::name(static_cast<sim::Stall>(k))), timing.stalls[k]);
-    }
-    std::string text = format_columns({"cycles of " + call.function, "cycles", "share"}, rows);
-    rows.clear();
-    for (std::size_t k = 0; k < traces::kInstrClasses; ++k) {
-        const auto instr_class = static_cast<traces::InstrClass>(k);
-        rows.push_back({std::string(traces::name(instr_class)),
-                        grouped(static_cast<std::int64_t>(call.counts[instr_class])),
-                        percent(call.counts[instr_class], call.counts.total())});
-    }
-    return text + "\n" + format_columns({"instructions", "count", "share"}, rows);
-}
-
 double since(std::chrono::steady_clock::time_point begin) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
@@ -147,38 +70,65 @@ void print_console(const std::string& console, std::FILE* output) {
     if (!console.empty() && console.back() != '\n') std::fputc('\n', output);
 }
 
+// "0x08000418 in main+24"
+std::string place(const sim::Image& image, std::uint32_t address) {
+    char text[16];
+    std::snprintf(text, sizeof text, "0x%08x", static_cast<unsigned>(address));
+    const sim::Symbol* function = image.find_function(address);
+    if (function == nullptr) return text;
+    const std::uint32_t offset = address - function->address;
+    return text + (" in " + function->name) + (offset == 0 ? "" : "+" + std::to_string(offset));
+}
+
 // Throws where a run ended in a way that makes its figures worthless.
-void require_end(const sim::Stop& stop, const std::string& what) {
-    if (stop.halt == sim::Halt::Fault || stop.halt == sim::Halt::InstructionLimit ||
-        stop.halt == sim::Halt::UnknownInstruction) {
-        const bool limit = stop.halt == sim::Halt::InstructionLimit;
-        throw std::runtime_error(what + ": " + stop.message +
-                                 (limit ? "; raise --max-instructions or --max-cycles" : ""));
-    }
+void require_end(const sim::Stop& stop, const std::string& what, const std::string& advice) {
+    if (stop.halt == sim::Halt::Fault || stop.halt == sim::Halt::UnknownInstruction)
+        throw std::runtime_error(what + ": " + stop.message);
+    if (stop.halt == sim::Halt::InstructionLimit)
+        throw std::runtime_error(what + ": " + stop.message + "; " + advice);
+}
+
+// Until the program idles, at full speed.
+void start_up(sim::Simulation& simulation, const RunOptions& options) {
+    simulation.machine().set_instruction_limit(std::min(options.max_instructions, kMostOfStartUp));
+    const sim::Stop stop = simulation.run(false);
+    require_end(
+        stop,
+        "start-up",
+        "where it never idles, set memory up by hand (--copy, --zero, --sp) or call at once "
+        "(--skip-start)");
+    if (stop.halt == sim::Halt::Exited && stop.exit_code != 0)
+        throw std::runtime_error("start-up exited with code " + std::to_string(stop.exit_code));
+    simulation.machine().set_instruction_limit(options.max_instructions);
 }
 
 std::vector<sim::CallTiming> time_calls(sim::Simulation& simulation,
+                                        const sim::Image& image,
                                         const RunOptions& options,
                                         std::uint32_t address,
-                                        const std::string& function,
                                         double& wall_s) {
-    if (!options.skip_start && !options.boot.by_hand()) {
-        const sim::Stop start = simulation.run(false);
-        require_end(start, "start-up");
-        if (start.halt == sim::Halt::Exited && start.exit_code != 0) {
-            throw std::runtime_error("start-up exited with code " +
-                                     std::to_string(start.exit_code));
-        }
-    }
+    if (!options.skip_start && !options.boot.by_hand()) start_up(simulation, options);
     simulation.machine().hold_interrupts(!options.boot.interrupts);
     std::vector<sim::CallTiming> unnamed;
     const auto begin = std::chrono::steady_clock::now();
     for (int k = 0; k < options.calls; ++k) {
         const sim::CallTiming before = simulation.total();
         const sim::Stop stop = simulation.call(address, {}, true);
-        require_end(stop, function);
+        require_end(stop, options.call, kRaiseLimits);
+        if (stop.halt == sim::Halt::Idle) {
+            throw std::runtime_error(
+                options.call + ": never returned: it idles at " + place(image, stop.address) +
+                " with nothing to wake it" +
+                (options.boot.interrupts ? "" : "; --interrupts delivers interrupts"));
+        }
+        if (stop.halt == sim::Halt::Exited) {
+            throw std::runtime_error(options.call + ": exited with code " +
+                                     std::to_string(stop.exit_code) + " at " +
+                                     place(image, stop.address) + " instead of returning");
+        }
         const sim::CallTiming after = simulation.total();
-        unnamed.push_back({function, after.counts - before.counts, after.timing - before.timing});
+        unnamed.push_back(
+            {options.call, after.counts - before.counts, after.timing - before.timing});
     }
     wall_s = since(begin);
     return unnamed;
@@ -189,6 +139,7 @@ struct Timed {
     std::uint64_t cycles = 0;  // all that was timed
     double wall_s = 0;         // that it took
     int exit_code = 0;
+    std::string end;  // how the program ended; empty after calls
     std::string console;
     std::string memory_text;
     std::string memory_word;
@@ -203,14 +154,19 @@ std::FILE* program_output(const RunOptions& options) {
 
 // From reset: main(), or everything where there is none.
 void time_program(sim::Simulation& simulation,
+                  const sim::Image& image,
                   const RunOptions& options,
                   bool has_main,
                   Timed& timed) {
     const auto begin = std::chrono::steady_clock::now();
     const sim::Stop stop = simulation.run(true);
     timed.wall_s = since(begin);
-    require_end(stop, options.image);
+    require_end(stop, options.image, kRaiseLimits);
     timed.exit_code = stop.exit_code;
+    timed.end = stop.halt == sim::Halt::Exited
+                    ? "exited with code " + std::to_string(stop.exit_code)
+                    : "idle, with nothing to wake it";
+    timed.end += " at " + place(image, stop.address);
     timed.calls = simulation.calls();
     if (has_main) return;
     sim::CallTiming whole = simulation.total();
@@ -244,10 +200,10 @@ Timed time_image(const sim::Image& image,
     Timed timed;
     try {
         if (calls) {
-            timed.calls = time_calls(simulation, options, address, options.call, timed.wall_s);
+            timed.calls = time_calls(simulation, image, options, address, timed.wall_s);
             if (symbol) timed.calls = simulation.calls();
         } else {
-            time_program(simulation, options, symbol.has_value(), timed);
+            time_program(simulation, image, options, symbol.has_value(), timed);
         }
     } catch (...) {
         // What the program said before it failed may say why.
@@ -276,6 +232,7 @@ void run(const RunOptions& options) {
     if (options.boot.by_hand() && options.call.empty())
         throw std::invalid_argument("--copy, --zero and --sp need --call: there is no start-up");
     const sim::Image image = load_image(options.image, options.boot);
+    if (!options.boot.by_hand() && !options.skip_start) check_vectors(image, board, options.boot);
     RunObservers observers(options.why, image, board);
     const Timed timed = time_image(image, board, options, observers);
     const double board_s = static_cast<double>(timed.cycles) / static_cast<double>(board.clock_hz);
@@ -294,6 +251,7 @@ void run(const RunOptions& options) {
                     timed.memory_text.c_str(),
                     speed_text(board_s, timed.wall_s).c_str());
     }
+    if (table && !timed.end.empty()) std::printf("ended: %s\n", timed.end.c_str());
     observers.report(table ? stdout : nullptr);
     nlohmann::json calls = nlohmann::json::array();
     for (const sim::CallTiming& call : timed.calls) calls.push_back(to_json(call));
@@ -304,6 +262,7 @@ void run(const RunOptions& options) {
                 {"wall_s", timed.wall_s},
                 {"speed", board_s / std::max(timed.wall_s, 1e-9)},
                 {"exit_code", timed.exit_code},
+                {"end", timed.end.empty() ? "returned" : timed.end},
                 {"memory", timed.memory},
                 {"unknown_registers", timed.unknown_registers},
                 {"provenance",
@@ -347,12 +306,14 @@ void add_run(CLI::App& app) {
         ->check(CLI::Range(1, 1'000'000));
     command->add_flag(
         "--skip-start", options->skip_start, "With --call: do not run start-up first");
-    command->add_option("--watch", options->watch, "Also time every call of these functions");
+    command->add_option("--watch", options->watch, "Also time every call of these functions")
+        ->option_text("FUNCTION ...");
     command
         ->add_option("--max-instructions",
                      options->max_instructions,
                      "Stop a run that executes more than this")
-        ->capture_default_str();
+        ->capture_default_str()
+        ->group("Limits");
     add_memory_options(*command, options->memory);
     add_boot_options(*command, options->boot);
     add_observer_options(*command, options->why);
@@ -360,17 +321,27 @@ void add_run(CLI::App& app) {
                         options->json,
                         "Write the figures to this file; '-' for stdout instead of the table");
     command->footer(
-        "Without --call, main() is timed as the program runs from reset, or everything where there "
-        "is no main().\n"
-        "Every cycle is accounted for: two instructions issued, one (and why not two), or none (a "
-        "stall, by cause).\n"
-        "Data memory is ideal: no caches or wait states yet.\n\n"
-        "Examples:\n"
-        "  mixq-sim run firmware.elf --call network_run --calls 2 --json -\n"
-        "  mixq-sim run firmware.elf --call network_run --hotspots --annotate conv1 --perfetto "
-        "trace.json\n"
-        "  printf 'name%' | mixq-sim run flash.bin --base 0x08000000 --uart USART1\n"
-        "  mixq-sim run flash.bin --base 0x08000000 --call 0x08005428 --calls 2");
+        R"(Without --call, main() is timed as the program runs from reset, or everything where there is no main(). With it, the
+program starts up untimed until it idles or exits, then the function is called. Every cycle has a name: two instructions
+issued, one (and why not two), or none (a stall, by cause). Times are cycles of the board's clock.
+
+Exact mode has caches, bus and flash of the board as the program sets them up: SCB CCR, cache maintenance and FLASH_ACR count
+from when they are written, so a program that switches nothing on runs uncached. Where no start-up code runs (--copy, --zero,
+--sp, --skip-start) all is taken to be on. Options win over both. The last line says what it was.
+
+A program that goes wrong ends with exit code 1 and one line: what, where (symbol and offset), and the blocks before it.
+
+Examples:
+  mixq-sim run firmware.elf                                      main() of an ELF
+  mixq-sim run firmware.elf --call network_run --calls 2 --json - the second call has warm caches and a warm predictor
+  mixq-sim run firmware.elf --call network_run --mode fast       how much of it is memory? compare with the line above
+  mixq-sim run firmware.elf --call network_run --dcache off --wait-states 9
+  mixq-sim run firmware.elf --call network_run --hotspots --annotate conv1 --perfetto trace.json
+  mixq-sim run flash.bin --base 0x08000000 --call 0x08004000 --calls 2
+  mixq-sim run flash.bin --base 0x08000000 --call 0x08004000 --copy 0x08010000:0x20000000:512 --zero 0x20000200:4096 \
+      --sp 0x20010000                                            without booting it
+  printf 'name%%' | mixq-sim run flash.bin --base 0x08000000 --uart -
+  mixq-sim run flash.bin --base 0x08000000 --uart USART1:script.txt,answers.txt --max-cycles 500000000 --strict)");
     command->callback([options] { run(*options); });
 }
 

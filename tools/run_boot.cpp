@@ -240,6 +240,20 @@ sim::Image load_image(const std::string& path, const BootOptions& options) {
     return sim::read_raw(path, number(options.base, "--base"));
 }
 
+void check_vectors(const sim::Image& image, const sim::Board& board, const BootOptions& options) {
+    if (options.base.empty() || sim::is_elf(image.path)) return;
+    const std::vector<std::uint8_t>& bytes = image.segments.front().bytes;
+    const std::uint32_t sp =
+        bytes[0] | bytes[1] << 8 | bytes[2] << 16 | static_cast<std::uint32_t>(bytes[3]) << 24;
+    const sim::Region* region = board.find_region(sp - 4);
+    if (sp % 4 == 0 && region != nullptr && region->kind != sim::MemoryKind::Flash) return;
+    char text[16];
+    std::snprintf(text, sizeof text, "0x%08x", static_cast<unsigned>(sp));
+    throw std::runtime_error(image.path + ": its first word " + text +
+                             " is no stack pointer into the RAM of " + std::string(board.name) +
+                             ": not a flash image with a vector table, or one of another part");
+}
+
 nlohmann::json unknown_registers(sim::Machine& machine) {
     nlohmann::json list = nlohmann::json::array();
     for (const sim::UnknownRegister& known : machine.peripherals().unknown_registers()) {
@@ -254,33 +268,54 @@ nlohmann::json unknown_registers(sim::Machine& machine) {
 }
 
 void add_boot_options(CLI::App& command, BootOptions& options) {
-    command.add_option(
-        "--base", options.base, "Where a raw flash image lies, such as 0x08000000; an ELF knows");
+    const std::string start = "Start-up";
+    const std::string limits = "Limits";
+    command
+        .add_option("--base",
+                    options.base,
+                    "Where a raw flash image lies, such as 0x08000000; an ELF knows")
+        ->option_text("ADDRESS")
+        ->group(start);
     command
         .add_option("--uart",
                     options.uart,
                     "Connect the program's USART to IN[,OUT]: files, or '-' for stdin and stdout; "
                     "NAME:IN[,OUT], such as USART1:-, where it uses several. What no one connects "
-                    "is printed "
-                    "after 'uart|'")
-        ->option_text("[NAME:]IN[,OUT]");
-    command.add_option("--copy",
-                       options.copy,
-                       "With --call, instead of start-up: copy memory first, SRC:DST:BYTES");
-    command.add_option(
-        "--zero", options.zero, "With --call, instead of start-up: clear memory first, DST:BYTES");
-    command.add_option("--sp", options.sp, "With --call, instead of start-up: the stack pointer");
-    command.add_option("--max-cycles",
-                       options.max_cycles,
-                       "Stop a run that simulates more cycles than this; 0 for no limit");
-    command.add_flag(
-        "--strict",
-        options.strict,
-        "Stop at the first register that the simulator only remembers and does not know");
-    command.add_flag(
-        "--interrupts",
-        options.interrupts,
-        "With --call: deliver interrupts during the call too; they are held otherwise");
+                    "is printed after 'uart|'")
+        ->option_text("[NAME:]IN[,OUT]")
+        ->allow_extra_args(false)
+        ->group(start);
+    command
+        .add_option(
+            "--copy", options.copy, "With --call, instead of start-up: copy memory first (.data)")
+        ->option_text("SRC:DST:BYTES")
+        ->allow_extra_args(false)
+        ->group(start);
+    command
+        .add_option(
+            "--zero", options.zero, "With --call, instead of start-up: clear memory first (.bss)")
+        ->option_text("DST:BYTES")
+        ->allow_extra_args(false)
+        ->group(start);
+    command.add_option("--sp", options.sp, "With --call, instead of start-up: the stack pointer")
+        ->option_text("ADDRESS")
+        ->group(start);
+    command
+        .add_flag("--interrupts",
+                  options.interrupts,
+                  "With --call: deliver interrupts during the call too; they are held otherwise")
+        ->group(start);
+    command
+        .add_option("--max-cycles",
+                    options.max_cycles,
+                    "Stop a run that simulates more cycles than this; 0 for no limit")
+        ->option_text("CYCLES")
+        ->group(limits);
+    command
+        .add_flag("--strict",
+                  options.strict,
+                  "Stop at the first register that the simulator only remembers and does not know")
+        ->group(limits);
 }
 
 }  // namespace mixq::tools

@@ -35,6 +35,9 @@ void add_boot_options(CLI::App& command, BootOptions& options);
 // An ELF, or a raw image where a base is given. Throws std::runtime_error for what is neither.
 sim::Image load_image(const std::string& path, const BootOptions& options);
 
+// Throws std::runtime_error for a raw image whose initial stack pointer is in no memory of the board: it would not start.
+void check_vectors(const sim::Image& image, const sim::Board& board, const BootOptions& options);
+
 // Does what the options say to a machine that has not run yet; keeps its USARTs connected.
 class Boot {
   public:

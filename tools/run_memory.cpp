@@ -57,7 +57,7 @@ void add_memory_options(CLI::App& command, MemoryOptions& options) {
         .add_option("--mode",
                     options.mode,
                     "exact: caches, bus and flash of the board (the default); fast: the core with "
-                    "ideal memory, about twice as quick to simulate")
+                    "ideal memory, quicker to simulate")
         ->check(CLI::IsMember({"exact", "fast"}))
         ->option_text("exact|fast")
         ->group(group);

@@ -27,10 +27,10 @@ void check(int error, const char* what) {
 // What the child starts with: its folder and its three streams.
 class Streams {
   public:
-    explicit Streams(const fs::path& folder) {
+    explicit Streams(const fs::path& folder, const fs::path& input = "/dev/null") {
         check(posix_spawn_file_actions_init(&actions_), "file actions");
         check(posix_spawn_file_actions_addchdir_np(&actions_, folder.c_str()), "chdir");
-        open(STDIN_FILENO, "/dev/null", O_RDONLY);
+        open(STDIN_FILENO, input, O_RDONLY);
     }
 
     Streams(const Streams&) = delete;
@@ -78,10 +78,16 @@ bool Outcome::is_one_error_line() const {
 }
 
 Outcome run_program(const std::vector<std::string>& arguments, const fs::path& folder) {
+    return run_program_reading("/dev/null", arguments, folder);
+}
+
+Outcome run_program_reading(const fs::path& input,
+                            const std::vector<std::string>& arguments,
+                            const fs::path& folder) {
     const TestFolder streams_folder;
     const std::string out = streams_folder.file("out");
     const std::string err = streams_folder.file("err");
-    Streams streams(folder);
+    Streams streams(folder, input);
     streams.open(STDOUT_FILENO, out, kNewFile);
     streams.open(STDERR_FILENO, err, kNewFile);
     Outcome outcome;

@@ -19,6 +19,11 @@ struct Outcome {
 // Runs in `folder`, stdin empty. Throws std::runtime_error if it cannot be started.
 Outcome run_program(const std::vector<std::string>& arguments, const std::filesystem::path& folder);
 
+// The same with a file on stdin.
+Outcome run_program_reading(const std::filesystem::path& input,
+                            const std::vector<std::string>& arguments,
+                            const std::filesystem::path& folder);
+
 // The same with stdout going to a device, such as /dev/full.
 Outcome run_program_onto(const std::filesystem::path& device,
                          const std::vector<std::string>& arguments,
