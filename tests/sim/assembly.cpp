@@ -75,14 +75,14 @@ bool has_assembler() {
     return there;
 }
 
-std::filesystem::path assemble_elf(const std::string& source) {
+std::filesystem::path assemble_elf(const std::string& source, const std::string& text) {
     static std::atomic<int> number{0};
     const std::string stem = (directory() / ("snippet" + std::to_string(number++))).string();
     traces::write_file(stem + ".s", kPrelude + source);
     shell("arm-none-eabi-as -mcpu=cortex-m7 -mfpu=fpv5-sp-d16 -mthumb " + stem + ".s -o " + stem +
               ".o",
           stem + ".log");
-    shell("arm-none-eabi-ld -n -e start -Ttext=0x08000000 " + stem + ".o -o " + stem + ".elf",
+    shell("arm-none-eabi-ld -n -e start -Ttext=" + text + " " + stem + ".o -o " + stem + ".elf",
           stem + ".log");
     return stem + ".elf";
 }

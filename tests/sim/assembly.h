@@ -16,8 +16,9 @@ bool has_assembler();
 // Links `source` (after a prelude that selects Thumb and the Cortex-M7) at the start of flash and reads the ELF back.
 // Throws std::runtime_error with what the assembler said.
 sim::Image assemble(const std::string& source);
-// The ELF itself, in a directory of this process.
-std::filesystem::path assemble_elf(const std::string& source);
+// The ELF itself, in a directory of this process; its code lies at `text`.
+std::filesystem::path assemble_elf(const std::string& source,
+                                   const std::string& text = "0x08000000");
 
 struct LoopOptions {
     std::string setup = {};  // before the loop
