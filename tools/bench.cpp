@@ -177,6 +177,11 @@ void print_rows(const std::vector<Row>& rows) {
                               cells)
                    .c_str(),
                stdout);
+    const traces::Provenance& from = rows.front().record.provenance;
+    std::printf("\n%s at %g MHz, memory %s\n",
+                from.board.c_str(),
+                static_cast<double>(from.clock_hz) / 1e6,
+                from.memory.c_str());
 }
 
 nlohmann::json rows_json(const std::vector<Row>& rows) {

@@ -223,7 +223,8 @@ void print_deployment(const Deployment& deployment,
             .c_str(),
         stdout);
     std::printf(
-        "\n%s ms at %s MHz on %s; RAM %s bytes (activations and scratch %s), flash %s bytes\n",
+        "\n%s ms at %s MHz on %s, memory ideal; RAM %s bytes (activations and scratch %s), flash "
+        "%s bytes\n",
         fixed(milliseconds(board, cycles), 2).c_str(),
         fixed(static_cast<double>(board.clock_hz) / 1e6, 0).c_str(),
         std::string(board.name).c_str(),

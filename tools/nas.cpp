@@ -14,6 +14,7 @@
 #include "tools/console.h"
 #include "tools/measure.h"
 #include "traces/file.h"
+#include "traces/table.h"
 #endif
 
 namespace mixq::tools {
@@ -100,6 +101,8 @@ Metadata provenance(const Options& options,
              " search, " + std::to_string(search.qat_epochs) + " QAT"},
         {"model", std::filesystem::path(options.model).filename().string()},
         {"model_sha256", traces::sha256(traces::read_bytes(options.model))},
+        {"memory",
+         traces::read_table(options.model).find_metadata("memory").value_or("not stated")},
         {"loss", options.proxy},
         {"float_accuracy", fixed(result.float_accuracy, 4)},
         {"accuracy", fixed(result.accuracy, 4)},
