@@ -182,7 +182,8 @@ double milliseconds(const sim::Board& board, std::uint64_t cycles) {
 
 void print_deployment(const Deployment& deployment,
                       const Verification& verification,
-                      const sim::Board& board) {
+                      const sim::Board& board,
+                      const MemoryUse& memory) {
     std::vector<std::vector<std::string>> rows;
     std::uint64_t weights = 0;
     std::uint64_t code = 0;
@@ -223,11 +224,12 @@ void print_deployment(const Deployment& deployment,
             .c_str(),
         stdout);
     std::printf(
-        "\n%s ms at %s MHz on %s, memory ideal; RAM %s bytes (activations and scratch %s), flash "
-        "%s bytes\n",
+        "\n%s ms at %s MHz on %s, memory %s; RAM %s bytes (activations and scratch %s), flash %s "
+        "bytes\n",
         fixed(milliseconds(board, cycles), 2).c_str(),
         fixed(static_cast<double>(board.clock_hz) / 1e6, 0).c_str(),
         std::string(board.name).c_str(),
+        memory.text().c_str(),
         count(deployment.firmware.ram_bytes).c_str(),
         count(deployment.firmware.activation_bytes).c_str(),
         count(deployment.firmware.flash_bytes).c_str());
@@ -331,7 +333,8 @@ void run_deploy(const Options& options) {
     const nlohmann::json json =
         deployment_json(deployment, verification, measurement.board(), memory, options.seed);
     write_json((std::filesystem::path(options.directory) / "deploy.json").string(), json);
-    if (options.json != "-") print_deployment(deployment, verification, measurement.board());
+    if (options.json != "-")
+        print_deployment(deployment, verification, measurement.board(), memory);
     write_json(options.json, json);
     check_limits(options, deployment);
 }
