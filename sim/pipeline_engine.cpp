@@ -111,7 +111,7 @@ bool Engine::runs_early(const Op& op, const Compiled& code, Cycle at, bool young
 // Stores to tightly coupled memory wait for room in the queue, loads for a store to the same word.
 Cycle Engine::memory_ready(const Op& op, const Target& target, Cycle ready, Stall& why) const {
     if (op.store && target.tcm) {
-        const Cycle room = flight.store_queue[flight.store_slot];
+        const Cycle room = flight.store_queue.front();
         if (room > ready) {
             ready = room;
             why = Stall::StoreBuffer;
@@ -142,9 +142,11 @@ void Engine::note_store(const Op& op, const Target& target, Cycle at) {
     if (target.unaligned) start = std::max(start, flight.bank_free[bank ^ 1]);
     flight.bank_free[bank] = start + occupied;
     if (target.unaligned) flight.bank_free[bank ^ 1] = start + occupied;
-    flight.store_last = std::max(flight.store_last, start + occupied);  // entries leave in order
-    flight.store_queue[flight.store_slot] = flight.store_last;
-    flight.store_slot = after(flight.store_slot, parameters.tcm_store_queue);
+    // Each bank takes what is for it, in order, and frees the entry: banks do not wait for one another.
+    const auto last = flight.store_queue.begin() + std::max(parameters.tcm_store_queue, 1) - 1;
+    auto entry = flight.store_queue.begin();
+    for (; entry != last && entry[1] < start + occupied; ++entry) entry[0] = entry[1];
+    *entry = start + occupied;
 }
 
 void Engine::note_access(const Op& op, const Target& target, Cycle at, bool younger) {
@@ -341,7 +343,6 @@ void Engine::drain() {
     flight.released.fill(kLongAgo);
     flight.store_queue.fill(kLongAgo);
     flight.bank_free.fill(kLongAgo);
-    flight.store_last = kLongAgo;
     flight.fetched_at = kLongAgo;
 }
 

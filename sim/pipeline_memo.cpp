@@ -27,7 +27,6 @@ void shift(Flight& flight, Cycle by) {
     flight.fp_mac_shadow_before += by;
     for (Cycle& at : flight.bank_free) at += by;
     for (Cycle& at : flight.store_queue) at += by;
-    flight.store_last += by;
     for (RecentStore& store : flight.stored) store.at += by;
     flight.last_store += by;
 }

@@ -125,11 +125,8 @@ std::uint32_t FlightStates::number(const Flight& flight, std::uint32_t next_addr
         out.time(flight.fp_mac_shadow_before, from - 1);
     }
     for (const Cycle free : flight.bank_free) out.time(free, from);
-    for (std::size_t k = 0; k < queue(parameters_.tcm_store_queue); ++k) {
-        const std::size_t slot = (flight.store_slot + k) % queue(parameters_.tcm_store_queue);
-        out.time(flight.store_queue[slot], from);
-    }
-    out.time(flight.store_last, from);
+    for (std::size_t k = 0; k < queue(parameters_.tcm_store_queue); ++k)
+        out.time(flight.store_queue[k], from);
     std::uint8_t live = 0;
     for (std::size_t k = 0; k < kRecentStores; ++k) {
         const RecentStore& store = flight.stored[(flight.stored_slot + k) % kRecentStores];
@@ -188,7 +185,6 @@ Flight FlightStates::flight(std::uint32_t number,
     for (Cycle& free : flight.bank_free) free = in.time();
     for (std::size_t k = 0; k < queue(parameters_.tcm_store_queue); ++k)
         flight.store_queue[k] = in.time();
-    flight.store_last = in.time();
     for (std::size_t k = 0; k < live; ++k) {
         const auto origin = static_cast<std::uint16_t>(kCarried + k);
         flight.stored[k] = {stored[k], origin, in.time()};

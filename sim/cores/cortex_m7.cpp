@@ -33,7 +33,8 @@ constexpr Parameters kParameters{
     .fetch_queue = 4,                // TRM 1.2.3
     .unaligned_load_older = 3,       // jnk0le, "loads"
     .unaligned_load_younger = 4,     // jnk0le, "loads"
-    .tcm_store_queue = 4,            // jnk0le: five unaligned stores in a row are free
+    .tcm_store_queue = 4,            // jnk0le: five unaligned stores in a row are free, as the first has left by then. Entries
+                                     // shared by both banks, each of which drains on its own: see sim/README.md
     .tcm_narrow_store = 4,           // jnk0le, "stores": STRB or STRH on one bank
     .store_to_load = 4,              // LLVM ARMLatencyMutations
     .registers_per_cycle = 2,        // jnk0le, "load/store pair/multiple"

@@ -16,6 +16,8 @@ namespace {
 
 // kCopies of kernels/probes/probe.h.
 constexpr double kCopies = 16;
+// kStores of kernels/probes/narrow_store_stream.S.
+constexpr double kStores = 20;
 
 // Iterations of a call: the first settles branch predictor and store buffer, the others are
 // measured, and their difference holds neither entry nor exit.
@@ -27,15 +29,25 @@ constexpr std::uint32_t kLong = 768;
 enum class Reading {
     Difference,     // cycles per iteration of a less those of b, per copy
     Loop,           // cycles per iteration of a
+    PerStore,       // the same over kStores
     Ratio,          // cycles of a over those of b
     PerMispredict,  // extra cycles of a per extra mispredict
 };
 
 Reading reading(std::string_view id) {
     if (id == "MB-00" || id.starts_with("LAW-")) return Reading::Loop;
+    if (id.starts_with("MB-06") && id.ends_with("unit-stride")) return Reading::PerStore;
     if (id == "MB-09" || id == "MB-09-early-flags") return Reading::PerMispredict;
     if (id == "MB-18") return Reading::Ratio;
     return Reading::Difference;
+}
+
+bool reads_one_loop(std::string_view id) {
+    return reading(id) == Reading::Loop || reading(id) == Reading::PerStore;
+}
+
+double of_one_loop(std::string_view id, double cycles) {
+    return reading(id) == Reading::PerStore ? cycles / kStores : cycles;
 }
 
 // "MB-12-load" -> "probe_mb_12_load"
@@ -83,7 +95,7 @@ Steady run_probe(sim::Simulation& simulation,
 
 double read_value(const BoardFact& fact, sim::Simulation& simulation, const sim::Image& image) {
     const Steady a = run_probe(simulation, image, symbol(fact.id) + "_a");
-    if (reading(fact.id) == Reading::Loop) return a.cycles;
+    if (reads_one_loop(fact.id)) return of_one_loop(fact.id, a.cycles);
     const Steady b = run_probe(simulation, image, symbol(fact.id) + "_b");
     switch (reading(fact.id)) {
         case Reading::Ratio:
@@ -101,7 +113,7 @@ double read_value(const BoardFact& fact, sim::Simulation& simulation, const sim:
 
 void require_probe(const BoardFact& fact, const sim::Image& image) {
     for (const char* loop : {"_a", "_b"}) {
-        if (reading(fact.id) == Reading::Loop && loop[1] == 'b') continue;
+        if (reads_one_loop(fact.id) && loop[1] == 'b') continue;
         if (image.find_symbol(symbol(fact.id) + loop) == nullptr) {
             throw std::runtime_error("no probe '" + symbol(fact.id) + loop + "' for " + fact.id +
                                      ": add it under kernels/probes");
@@ -209,7 +221,7 @@ std::vector<Comparison> compare_facts(const std::vector<BoardFact>& facts,
         if (why_not_modelled(fact)) continue;
         require_probe(fact, probes);
         watched.push_back(symbol(fact.id) + "_a");
-        if (reading(fact.id) != Reading::Loop) watched.push_back(symbol(fact.id) + "_b");
+        if (!reads_one_loop(fact.id)) watched.push_back(symbol(fact.id) + "_b");
     }
     sim::Simulation simulation(probes, board, watched);
     const sim::Stop stop = simulation.run(false);
@@ -233,7 +245,8 @@ std::optional<double> value_of_loops(
     const Reading how = reading(fact.id);
     if (how == Reading::PerMispredict) return std::nullopt;
     const std::optional<double> a = loop(symbol(fact.id) + "_a");
-    if (!a || how == Reading::Loop) return a;
+    if (!a) return a;
+    if (reads_one_loop(fact.id)) return of_one_loop(fact.id, *a);
     const std::optional<double> b = loop(symbol(fact.id) + "_b");
     if (!b) return std::nullopt;
     return how == Reading::Ratio ? *a / *b : (*a - *b) / kCopies;
