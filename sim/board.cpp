@@ -15,7 +15,7 @@ const Region* Board::find_region(std::uint32_t address) const {
 }
 
 const Board& find_board(std::string_view name) {
-    for (const Board* board : {&stm32f746(), &stm32h743(), &stm32h7a3()}) {
+    for (const Board* board : {&stm32f746(), &stm32f767(), &stm32h743(), &stm32h7a3()}) {
         if (board->name == name) return *board;
     }
     std::string known;
@@ -25,7 +25,7 @@ const Board& find_board(std::string_view name) {
 }
 
 std::vector<std::string_view> board_names() {
-    return {stm32f746().name, stm32h743().name, stm32h7a3().name};
+    return {stm32f746().name, stm32f767().name, stm32h743().name, stm32h7a3().name};
 }
 
 }  // namespace mixq::sim

@@ -6,6 +6,7 @@
 namespace mixq::sim {
 
 const Board& stm32f746();
+const Board& stm32f767();
 const Board& stm32h743();
 const Board& stm32h7a3();
 

@@ -33,7 +33,8 @@ const Board& stm32h7a3() {
                                  {"AHB SRAM", MemoryKind::Sram, 0x3000'0000, 128 * 1024},
                                  {"SRD SRAM", MemoryKind::Sram, 0x3800'0000, 32 * 1024},
                              },
-                             kMemory};
+                             kMemory,
+                             true};
     return board;
 }
 
