@@ -57,7 +57,8 @@ struct Board {
     std::uint64_t clock_hz;
     std::vector<Region> regions;
     MemoryParameters memory{};
-    bool double_precision = false;  // its FPU computes doubles; every FPU moves, loads and stores them
+    bool double_precision =
+        false;  // its FPU computes doubles; every FPU moves, loads and stores them
 
     // Null where nothing is mapped.
     const Region* find_region(std::uint32_t address) const;

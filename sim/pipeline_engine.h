@@ -56,7 +56,8 @@ struct Flight {
     Cycle fp_mac_shadow = kLongAgo;         // last cycle in the shadow of the last FP MAC
     Cycle fp_mac_shadow_before = kLongAgo;  // and of those before it
     std::array<Cycle, 2> bank_free{};
-    std::array<Cycle, kMaxQueue> store_queue{};  // when each entry is free again, the first one first
+    std::array<Cycle, kMaxQueue>
+        store_queue{};  // when each entry is free again, the first one first
     std::array<RecentStore, kRecentStores> stored{};
     std::size_t stored_slot = 0;
     Cycle last_store = kLongAgo;
