@@ -38,7 +38,9 @@ inline constexpr Shape kBfi              {{{{'d', BesideShifted}, {'n', Shifted}
 inline constexpr Shape kBfc              {{{{'d', Normal}}},                                        {{{'d'}}}};
 inline constexpr Shape kExtendAdd        {{{{'n', BesideShifted}, {'m', Shifted}}},                 {{{'d'}}}};
 inline constexpr Shape kPkhbt            {{{{'n', BesideShifted}, {'m', Shifted}}},                 {{{'d'}}}};
-inline constexpr Shape kPkhtb            {{{{'n', Shifted}, {'m', Shifted}}},                       {{{'d'}}}};
+// Without a shift the assembler writes PKHTB as PKHBT with its operands the other way round: what was measured of "the first
+// operand of PKHTB" is the shifted one of that PKHBT.
+inline constexpr Shape kPkhtb            {{{{'n', BesideShifted}, {'m', Shifted}}},                       {{{'d'}}}};
 inline constexpr Shape kDoubling         {{{{'n', Shifted}, {'m', Shifted}}},                       {{{'d'}}}};
 
 // Multiplies.

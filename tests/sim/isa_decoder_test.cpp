@@ -69,8 +69,10 @@ TEST(IsaDecoder, InsertedExtractedAndPackedOperandsAreEarly) {
     EXPECT_EQ(with_role(bfi, Role::Shifted), (Registers{1}));
     EXPECT_EQ(with_role(bfi, Role::BesideShifted), (Registers{3}));
     EXPECT_EQ(with_role(decode({0xeac1, 0x1304}), Role::Shifted),
-              (Registers{4}));  // pkhbt r3, r1, r4
-    EXPECT_EQ(with_role(decode({0xeac1, 0x1324}), Role::Shifted), (Registers{1, 4}));     // pkhtb
+              (Registers{4}));                           // pkhbt r3, r1, r4
+    const Instruction pkhtb = decode({0xeac1, 0x1324});  // pkhtb r3, r1, r4, asr #4
+    EXPECT_EQ(with_role(pkhtb, Role::Shifted), (Registers{4}));
+    EXPECT_EQ(with_role(pkhtb, Role::BesideShifted), (Registers{1}));
     EXPECT_EQ(with_role(decode({0xfa31, 0xf384}), Role::BesideShifted), (Registers{1}));  // uxtab16
     EXPECT_EQ(with_role(decode({0xfa3f, 0xf384}), Role::Normal), (Registers{4}));         // uxtb16
 }
