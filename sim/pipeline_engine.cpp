@@ -108,6 +108,20 @@ bool Engine::runs_early(const Op& op, const Compiled& code, Cycle at, bool young
     return true;
 }
 
+// A load that would read its bank in the cycle in which a store writes it waits.
+Cycle Engine::bank_ready(const Op& op, const Target& target, Cycle ready, Stall& why) const {
+    if (!op.load || !target.tcm || op.issue > 1 || parameters.tcm_store_meets_load == 0)
+        return ready;
+    const Cycle earliest = std::max(ready, flight.open ? flight.group : flight.next);
+    const auto& stores = flight.stored_in[(target.address >> 2) & 1];
+    Cycle at = earliest;
+    const auto meets = [&](Cycle issued) { return issued + parameters.tcm_store_meets_load == at; };
+    while (std::any_of(stores.begin(), stores.end(), meets)) ++at;
+    if (at == earliest) return ready;
+    why = Stall::BankConflict;
+    return at;
+}
+
 // Stores to tightly coupled memory wait for room in the queue, loads for a store to the same word.
 Cycle Engine::memory_ready(const Op& op, const Target& target, Cycle ready, Stall& why) const {
     if (op.store && target.tcm) {
@@ -138,6 +152,9 @@ void Engine::note_store(const Op& op, const Target& target, Cycle at) {
     const bool narrow = op.bytes < 4 || target.unaligned;
     const Cycle occupied = narrow ? parameters.tcm_narrow_store : 1;
     const std::size_t bank = (target.address >> 2) & 1;
+    auto& writes = flight.stored_in[bank];
+    std::copy_backward(writes.begin(), writes.end() - 1, writes.end());
+    writes.front() = at;
     Cycle start = std::max(flight.bank_free[bank], at);
     if (target.unaligned) start = std::max(start, flight.bank_free[bank ^ 1]);
     flight.bank_free[bank] = start + occupied;
@@ -177,7 +194,10 @@ std::optional<Unpaired> Engine::refusal(const Op& op,
                                         Cycle ready,
                                         Stall why) {
     const std::uint32_t conflict = flight.older_denies & op.traits;
-    if (ready > flight.group) return why == Stall::Fetch ? Unpaired::Blocked : Unpaired::Operand;
+    if (ready > flight.group) {
+        if (why == Stall::BankConflict) return Unpaired::BankConflict;
+        return why == Stall::Fetch ? Unpaired::Blocked : Unpaired::Operand;
+    }
     if (conflict != 0) return reason_of(conflict, flight.older_traits);
     // Two loads pair where they touch different banks: words of different parity. One that is not aligned touches both.
     if (target != nullptr && op.load && flight.older_accessed && (flight.older_traits & kLoads) &&
@@ -209,7 +229,9 @@ Cycle Engine::issue(const Op& op, const Compiled& code, const Target* target) {
 
     bool younger = false;
     if (f.open) {
-        const std::optional<Unpaired> refused = refusal(op, target, ready, why);
+        Stall cause = why;
+        const Cycle free = target != nullptr ? bank_ready(op, *target, ready, cause) : ready;
+        const std::optional<Unpaired> refused = refusal(op, target, free, cause);
         if (refused) close_group(*refused);
         younger = !refused;
     }
@@ -221,6 +243,7 @@ Cycle Engine::issue(const Op& op, const Compiled& code, const Target* target) {
         if (f.older_early_shift != kNoRegister && (op.traits & kShiftsInline))
             f.scoreboard[f.older_early_shift] = {f.group, static_cast<std::uint8_t>(Result::Alu)};
     } else {
+        if (target != nullptr) ready = bank_ready(op, *target, ready, why);
         at = std::max(f.next, ready);
         totals.stalls[static_cast<std::size_t>(why)] += static_cast<std::uint64_t>(at - f.next);
         ++totals.issue_cycles;
@@ -343,6 +366,7 @@ void Engine::drain() {
     flight.released.fill(kLongAgo);
     flight.store_queue.fill(kLongAgo);
     flight.bank_free.fill(kLongAgo);
+    flight.stored_in = no_writes();
     flight.fetched_at = kLongAgo;
 }
 

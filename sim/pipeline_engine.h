@@ -17,6 +17,16 @@ constexpr std::size_t kScoreboard = 64;  // registers, flags; a power of two
 constexpr std::size_t kRecentStores = 8;
 constexpr std::size_t kMaxQueue = 8;  // of chunks, and of stores to tightly coupled memory
 constexpr Cycle kLongAgo = -100'000;
+constexpr std::size_t kBanks = 2;   // of tightly coupled memory: address bit 2
+constexpr std::size_t kWrites = 3;  // of a bank that a load can still meet
+
+using BankWrites = std::array<std::array<Cycle, kWrites>, kBanks>;
+
+constexpr BankWrites no_writes() {
+    BankWrites none{};
+    for (auto& bank : none) bank.fill(kLongAgo);
+    return none;
+}
 
 struct Scoreboard {
     Cycle issued = kLongAgo;
@@ -55,7 +65,9 @@ struct Flight {
     Cycle fp_mac_at = kLongAgo;
     Cycle fp_mac_shadow = kLongAgo;         // last cycle in the shadow of the last FP MAC
     Cycle fp_mac_shadow_before = kLongAgo;  // and of those before it
-    std::array<Cycle, 2> bank_free{};
+    std::array<Cycle, kBanks> bank_free{};
+    BankWrites stored_in =
+        no_writes();  // when the last stores to each bank issued, the last one first
     std::array<Cycle, kMaxQueue>
         store_queue{};  // when each entry is free again, the first one first
     std::array<RecentStore, kRecentStores> stored{};
@@ -117,6 +129,7 @@ class Engine {
     std::optional<Unpaired> refusal(const Op& op, const Target* target, Cycle ready, Stall why);
     Cycle operands_ready(const Op& op, const Compiled& code, Stall& why) const;
     bool runs_early(const Op& op, const Compiled& code, Cycle at, bool younger) const;
+    Cycle bank_ready(const Op& op, const Target& target, Cycle ready, Stall& why) const;
     Cycle memory_ready(const Op& op, const Target& target, Cycle ready, Stall& why) const;
     void note_access(const Op& op, const Target& target, Cycle at, bool younger);
     void note_store(const Op& op, const Target& target, Cycle at);

@@ -27,6 +27,9 @@ void shift(Flight& flight, Cycle by) {
     flight.fp_mac_shadow_before += by;
     for (Cycle& at : flight.bank_free) at += by;
     for (Cycle& at : flight.store_queue) at += by;
+    for (auto& bank : flight.stored_in) {
+        for (Cycle& at : bank) at += by;
+    }
     for (RecentStore& store : flight.stored) store.at += by;
     flight.last_store += by;
 }

@@ -125,6 +125,9 @@ std::uint32_t FlightStates::number(const Flight& flight, std::uint32_t next_addr
         out.time(flight.fp_mac_shadow_before, from - 1);
     }
     for (const Cycle free : flight.bank_free) out.time(free, from);
+    for (const auto& bank : flight.stored_in) {
+        for (const Cycle at : bank) out.time(at, from - 1 - parameters_.tcm_store_meets_load);
+    }
     for (std::size_t k = 0; k < queue(parameters_.tcm_store_queue); ++k)
         out.time(flight.store_queue[k], from);
     std::uint8_t live = 0;
@@ -183,6 +186,9 @@ Flight FlightStates::flight(std::uint32_t number,
         flight.fp_mac_shadow_before = in.time();
     }
     for (Cycle& free : flight.bank_free) free = in.time();
+    for (auto& bank : flight.stored_in) {
+        for (Cycle& at : bank) at = in.time();
+    }
     for (std::size_t k = 0; k < queue(parameters_.tcm_store_queue); ++k)
         flight.store_queue[k] = in.time();
     for (std::size_t k = 0; k < live; ++k) {

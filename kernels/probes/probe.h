@@ -7,6 +7,14 @@
 
     .equ kCopies, 16  // by so many copies the loops of a pair differ
 
+// Issues alone (two words in one transfer), for one cycle, and depends on nothing: what stands before
+// it never shares a cycle with what stands after it.
+.macro fence count=1
+    .rept \count
+    ldrd r10, r11, [r9]
+    .endr
+.endm
+
 // Opens the loop of function `name`: r4 and r8 point at zeroed, 8-byte aligned data in the DTCM, r9
 // at the fence's; r1, r2, r3, r5, r6 and r7 are 0; s0 to s7 are 1.
 .macro probe name
@@ -36,6 +44,7 @@
     vmov.f32 s6, #1.0
     vmov.f32 s7, #1.0
     .balign 8
+    fence 2  // so that the first instruction is an older one: a taken branch pairs with its target, and a loop keeps its slots
 1:
 .endm
 
@@ -48,12 +57,4 @@
 .macro leave name
     pop.w {r3-r11, pc}
     .size \name, . - \name
-.endm
-
-// Issues alone (two words in one transfer), for one cycle, and depends on nothing: what stands before
-// it never shares a cycle with what stands after it.
-.macro fence count=1
-    .rept \count
-    ldrd r10, r11, [r9]
-    .endr
 .endm

@@ -14,8 +14,8 @@ constexpr MemoryParameters kMemory{
     .wait_states = 7,
     .store_buffer = 4,
     .art_lines = 64,
-    .flash = {.first_word = 5, .beat = 1, .write_back = 0, .uncached_load = 5, .uncached_store = 5},
-    .sram = {.first_word = 6, .beat = 1, .write_back = 4, .uncached_load = 6, .uncached_store = 2},
+    .flash = {.first_word = 6, .beat = 1, .write_back = 0, .uncached_load = 5, .uncached_store = 5},
+    .sram = {.first_word = 7, .beat = 1, .write_back = 4, .uncached_load = 6, .uncached_store = 2},
     .device =
         {.first_word = 8, .beat = 1, .write_back = 0, .uncached_load = 8, .uncached_store = 4},
 };

@@ -17,9 +17,9 @@ constexpr MemoryParameters kMemory{
     .store_buffer = 4,
     .art_lines = 0,
     .flash =
-        {.first_word = 14, .beat = 2, .write_back = 0, .uncached_load = 14, .uncached_store = 14},
+        {.first_word = 16, .beat = 2, .write_back = 0, .uncached_load = 14, .uncached_store = 14},
     .sram =
-        {.first_word = 12, .beat = 2, .write_back = 8, .uncached_load = 12, .uncached_store = 4},
+        {.first_word = 14, .beat = 2, .write_back = 8, .uncached_load = 12, .uncached_store = 4},
     .device =
         {.first_word = 16, .beat = 2, .write_back = 0, .uncached_load = 16, .uncached_store = 8},
 };

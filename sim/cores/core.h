@@ -136,10 +136,11 @@ struct Parameters {
     int fetch_queue;  // entries of fetch_bytes; 0: fetch never limits
     int unaligned_load_older;
     int unaligned_load_younger;
-    int tcm_store_queue;      // entries
-    int tcm_narrow_store;     // occupation of a TCM bank by a byte, half-word or unaligned store
-    int store_to_load;        // same word
-    int registers_per_cycle;  // of multiple transfers
+    int tcm_store_queue;   // entries
+    int tcm_narrow_store;  // occupation of a TCM bank by a byte, half-word or unaligned store
+    int tcm_store_meets_load;  // a load so many cycles behind a store to its TCM bank waits one; 0: never
+    int store_to_load;         // same word
+    int registers_per_cycle;       // of multiple transfers
     int store_multiple_unaligned;  // base not 8-byte aligned, even number of registers
     int divide_base;               // UDIV; + (quotient bits + 1) / 2
     int divide_signed_extra;

@@ -26,9 +26,10 @@ constexpr Parameters kParameters{
     .flags_ahead = 3,                // jnk0le
     .indirect_mispredict = 8,        // as direct; not measured separately, plausible 8 to 10
     .return_stack_entries = 8,       // not published; plausible 4 to 8, invisible below that call depth
-    .btac_entries = 0,               // not published: unlimited
+    .btac_entries = 64,              // not published; plausible 32 to 256, direct-mapped; H7A3-KWS asks for 64 or fewer, the other
+                                     // images cannot tell
     .static_taken = 0,               // TRM: redirect from a static prediction exists; its cost is not published, plausible 1 to 3
-    .taken_pairs_with_target = false,  // jnk0le: "can", alignment-sensitive
+    .taken_pairs_with_target = true,   // jnk0le: "can", alignment-sensitive; fetch decides; see sim/README.md
     .fetch_bytes = 8,                // TRM 1.2.3
     .fetch_queue = 4,                // TRM 1.2.3
     .unaligned_load_older = 3,       // jnk0le, "loads"
@@ -36,6 +37,7 @@ constexpr Parameters kParameters{
     .tcm_store_queue = 4,            // jnk0le: five unaligned stores in a row are free, as the first has left by then. Entries
                                      // shared by both banks, each of which drains on its own: see sim/README.md
     .tcm_narrow_store = 4,           // jnk0le, "stores": STRB or STRH on one bank
+    .tcm_store_meets_load = 2,       // stores write in EX4, loads read in EX2: the stages below; see sim/README.md
     .store_to_load = 4,              // LLVM ARMLatencyMutations
     .registers_per_cycle = 2,        // jnk0le, "load/store pair/multiple"
     .store_multiple_unaligned = 1,   // jnk0le, same section

@@ -27,12 +27,13 @@ struct LoopOptions {
     std::string board = "stm32f746";
 };
 
-// A function that runs `body` r11 times: SUBS and BNE close the loop. r0 holds 0x20000100 (DTCM), r1 0x20000200.
+// A function that runs `body` r11 times: DMB, SUBS and BNE close the loop. The DMB issues alone, so that the closing branch
+// is the younger of its pair and the body begins in the older slot: a taken branch that is the older pairs with its target. r0 holds 0x20000100 (DTCM), r1 0x20000200.
 sim::Timing loop_difference(const std::string& body,
                             int iterations,
                             const LoopOptions& options = {});
 
-// Whole cycles that one more iteration costs, the loop's own cycle not counted.
+// Whole cycles that one more iteration costs, the loop's own two not counted.
 double cycles_of(const std::string& body, const LoopOptions& options = {});
 
 }  // namespace mixq::tests

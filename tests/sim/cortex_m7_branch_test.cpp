@@ -39,6 +39,23 @@ TEST_F(CortexM7Branch, APredictedTakenBranchAsYoungerIsFree) {
     EXPECT_EQ(cycles_of("nop.w\n b.w 2f\n nop.w\n nop.w\n 2: nop.w\n nop.w"), 2);
 }
 
+TEST_F(CortexM7Branch, APredictedTakenBranchAsOlderPairsWithItsTarget) {
+    // b and nop, then two nops: without the pair, b alone, two nops, one nop.
+    EXPECT_EQ(
+        cycles_of("nop.w\n nop.w\n nop.w\n nop.w\n b.w 2f\n nop.w\n 2: nop.w\n nop.w\n nop.w"), 4);
+}
+
+TEST_F(CortexM7Branch, AForwardBranchIsForgottenWhereAnotherTakesItsEntry) {
+    // 64 entries by address bits 6 to 1: taken branches 128 bytes apart drive each other out.
+    const auto mispredicts = [](int apart) {
+        return timed("cmp.w r11, r11\n b.w 4f\n .balign 128\n 4: beq.w 2f\n .space " +
+                     std::to_string(apart - 4) + "\n 2: beq.w 3f\n nop.w\n 3: nop.w")
+            .mispredicts;
+    };
+    EXPECT_EQ(mispredicts(128), static_cast<std::uint64_t>(2 * kIterations));
+    EXPECT_EQ(mispredicts(132), 0u);
+}
+
 // A branch that alternates defeats a two-bit counter every second time at least; the exact number is counted, the price is
 // MB-09's.
 TEST_F(CortexM7Branch, AMispredictionCostsEightCyclesAndSixWhereTheFlagsWereEarly) {

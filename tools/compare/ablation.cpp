@@ -138,13 +138,14 @@ std::vector<Variation> ablations() {
                    }});
     all.push_back(
         {"early flags save nothing", [](Parameters& p) { p.mispredict_early = p.mispredict; }});
-    all.push_back(parameter("BTAC of 64 entries", &Parameters::btac_entries, 64));
-    all.push_back({"taken branch pairs with its target",
-                   [](Parameters& p) { p.taken_pairs_with_target = !p.taken_pairs_with_target; }});
+    all.push_back(parameter("BTAC without limit", &Parameters::btac_entries, 0));
+    all.push_back({"no taken branch pairs with its target",
+                   [](Parameters& p) { p.taken_pairs_with_target = false; }});
     all.push_back(parameter("fetch never limits", &Parameters::fetch_queue, 0));
     all.push_back(parameter("TCM store queue of one", &Parameters::tcm_store_queue, 1));
     all.push_back(
         parameter("narrow TCM stores cost nothing more", &Parameters::tcm_narrow_store, 1));
+    all.push_back(parameter("loads do not meet TCM stores", &Parameters::tcm_store_meets_load, 0));
     all.push_back(parameter("store to load free", &Parameters::store_to_load, 0));
     all.push_back({"unaligned loads free",
                    [](Parameters& p) { p.unaligned_load_older = p.unaligned_load_younger = 0; }});
