@@ -24,6 +24,11 @@ std::span<const Kernel* const> all_kernels() {
         &slbc_kernel(),
         &rp_slbc_kernel(),
         &slbc_deep_kernel(),
+        &tinyengine_kernel(),
+        &cmix_kernel(),
+        &wpc_ddd_kernel(),
+        &hikonv_kernel(),
+        &ulppack_kernel(),
     };
     return kKernels;
 }

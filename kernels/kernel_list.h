@@ -7,6 +7,11 @@ namespace mixq::kernels {
 
 const Kernel& naive_kernel();
 const Kernel& simd_int8_kernel();
+const Kernel& tinyengine_kernel();
+const Kernel& cmix_kernel();
+const Kernel& wpc_ddd_kernel();
+const Kernel& hikonv_kernel();
+const Kernel& ulppack_kernel();
 const Kernel& slbc_kernel();
 const Kernel& rp_slbc_kernel();
 const Kernel& slbc_deep_kernel();

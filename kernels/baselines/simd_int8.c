@@ -1,79 +1,32 @@
 // The int8 baseline, as CMSIS-NN does it: im2col of two pixels into 16-bit columns, SXTB16 weights, SMLAD, two pixels by two
-// output channels at a time; one pixel by four output channels where the layer has one pixel. Interleaved input.
+// output channels at a time; one pixel by four output channels where the layer has one pixel. Depthwise layers: four channels at
+// a time. Interleaved input.
 //
-// Weight bytes b0..b3 become the pairs (b0, b2) and (b1, b3) under SXTB16 and SXTB16 ROR #8. Macros from the packer:
-//   MIXQ_COLUMN   elements of a column: kernel taps times channels, rounded up to a multiple of 4
-//   MIXQ_PAIRED   1: channels are a multiple of 4, activations are expanded by UXTB16 likewise and weights are in order
-//                 0: columns are in order and the packer permuted the weights (b1 and b2 of each four swapped)
-#include "device/layer.h"
+// Weight bytes b0..b3 become the pairs (b0, b2) and (b1, b3) under SXTB16 and SXTB16 ROR #8. Where columns are filled byte by
+// byte, the packer swapped b1 and b2 of each four (see column.h).
+#if MIXQ_DEPTHWISE
+#include "baselines/depthwise.h"
 
-#define TAPS (MIXQ_KERNEL_HEIGHT * MIXQ_KERNEL_WIDTH)
-#define STEPS (MIXQ_COLUMN / 4)
-
-_Static_assert(!MIXQ_DEPTHWISE, "depthwise layers are refused by the packer");
-_Static_assert(MIXQ_COLUMN % 4 == 0 && MIXQ_COLUMN >= TAPS * MIXQ_IN_CHANNELS, "column");
-
-// A column holds, for each four elements, two words per pixel: pixel p's at words 2p and 2p + 1 of `pixels` * 2.
-#define STRIDE_WORDS(pixels) (2 * (pixels))
-
-MIXQ_INLINE void expand(mixq_word* column, uint32_t four) {
-    column[0] = mixq_even_unsigned(four);
-    column[1] = mixq_odd_unsigned(four);
+MIXQ_INLINE block_pointer block_weights(block_pointer base, uint32_t block) {
+    return base + block * (4 * TAPS);
 }
 
-// The receptive field of one output pixel as a column.
-MIXQ_INLINE void fill_column(
-    mixq_word* column, const uint8_t* restrict input, int32_t y, int32_t x, uint32_t pixels) {
-#if MIXQ_PAIRED
-    for (int32_t ky = 0; ky < MIXQ_KERNEL_HEIGHT; ++ky) {
-        for (int32_t kx = 0; kx < MIXQ_KERNEL_WIDTH; ++kx) {
-            const int32_t iy = y + ky;
-            const int32_t ix = x + kx;
-            const int inside = (MIXQ_PADDING_Y == 0 || (uint32_t)iy < MIXQ_IN_HEIGHT) &&
-                               (MIXQ_PADDING_X == 0 || (uint32_t)ix < MIXQ_IN_WIDTH);
-            if (inside) {
-                const mixq_word* in =
-                    (const mixq_word*)(input + (iy * MIXQ_IN_WIDTH + ix) * MIXQ_IN_CHANNELS);
-#pragma GCC unroll 4
-                for (uint32_t c = 0; c < MIXQ_IN_CHANNELS / 4; ++c) {
-                    expand(column, in[c]);
-                    column += STRIDE_WORDS(pixels);
-                }
-            } else {
-#pragma GCC unroll 4
-                for (uint32_t c = 0; c < MIXQ_IN_CHANNELS / 4; ++c) {
-                    column[0] = 0;
-                    column[1] = 0;
-                    column += STRIDE_WORDS(pixels);
-                }
-            }
-        }
-    }
+MIXQ_INLINE uint32_t even_weights(block_pointer weights, uint32_t tap) {
+    return mixq_even_signed(((const mixq_word*)weights)[tap]);
+}
+
+MIXQ_INLINE uint32_t odd_weights(block_pointer weights, uint32_t tap) {
+    return mixq_odd_signed(((const mixq_word*)weights)[tap]);
+}
+
+void MIXQ_FUNCTION(const uint8_t* restrict input, void* restrict output, void* restrict scratch) {
+    (void)scratch;
+    depthwise(input, output, MIXQ_WEIGHTS);
+}
+
 #else
-    mixq_half* out = (mixq_half*)column;
-    uint32_t k = 0;
-    for (int32_t ky = 0; ky < MIXQ_KERNEL_HEIGHT; ++ky) {
-        for (int32_t kx = 0; kx < MIXQ_KERNEL_WIDTH; ++kx) {
-            const int32_t iy = y + ky;
-            const int32_t ix = x + kx;
-            const int inside = (uint32_t)iy < MIXQ_IN_HEIGHT && (uint32_t)ix < MIXQ_IN_WIDTH;
-            const uint8_t* in = input + (iy * MIXQ_IN_WIDTH + ix) * MIXQ_IN_CHANNELS;
-            for (uint32_t c = 0; c < MIXQ_IN_CHANNELS; ++c, ++k) {
-                out[k % 4 + (k / 4) * (2 * STRIDE_WORDS(pixels))] = inside ? in[c] : 0;
-            }
-        }
-    }
-    for (; k < MIXQ_COLUMN; ++k) out[k % 4 + (k / 4) * (2 * STRIDE_WORDS(pixels))] = 0;
-#endif
-}
 
-MIXQ_INLINE void store(void* output, uint32_t channel, uint32_t pixel, int32_t sum) {
-    mixq_store(output,
-               mixq_output_index(channel, pixel),
-               sum,
-               MIXQ_MULTIPLIER[channel],
-               MIXQ_BIAS[channel]);
-}
+#include "baselines/column.h"
 
 #if MIXQ_OUT_PIXELS > 1
 
@@ -112,12 +65,6 @@ static void multiply(const mixq_word* restrict column,
     }
 }
 
-MIXQ_INLINE void fill_pixel(mixq_word* column, const uint8_t* restrict input, uint32_t pixel) {
-    const int32_t y = (int32_t)(pixel / MIXQ_OUT_WIDTH) * MIXQ_STRIDE - MIXQ_PADDING_Y;
-    const int32_t x = (int32_t)(pixel % MIXQ_OUT_WIDTH) * MIXQ_STRIDE - MIXQ_PADDING_X;
-    fill_column(column, input, y, x, 2);
-}
-
 // Pixels in pairs, row by row; an odd last one is computed twice.
 void MIXQ_FUNCTION(const uint8_t* restrict input, void* restrict output, void* restrict scratch) {
     mixq_word* column = scratch;
@@ -153,10 +100,7 @@ static void multiply(const mixq_word* restrict column, void* restrict output) {
             d = __smlad(mixq_odd_signed(wd), odd, d);
         }
         const int32_t sums[4] = {a, b, c, d};
-#pragma GCC unroll 4
-        for (uint32_t i = 0; i < 4; ++i) {
-            if (channel + i < MIXQ_OUT_CHANNELS) store(output, channel + i, 0, sums[i]);
-        }
+        store_four(output, channel, sums);
     }
 }
 
@@ -166,4 +110,5 @@ void MIXQ_FUNCTION(const uint8_t* restrict input, void* restrict output, void* r
     multiply(column, output);
 }
 
+#endif
 #endif

@@ -1,6 +1,4 @@
 // The int8 SIMD kernel's host side: weights as bytes, in the order its SXTB16 pairs and its blocks of channels read them.
-#include <stdexcept>
-
 #include "kernels/kernel_list.h"
 #include "kernels/packing/requantise.h"
 
@@ -12,28 +10,42 @@ class SimdInt8 final : public Kernel {
     std::string_view name() const override { return "simd-int8"; }
 
     std::string_view summary() const override {
-        return "SXTB16 and SMLAD on bytes, two pixels by two channels; any conv or fc, any bits";
+        return "SXTB16 and SMLAD on bytes, two pixels by two channels; any layer, any bits";
     }
 
     Layout input_layout() const override { return Layout::Interleaved; }
 
-    std::optional<std::string> refuses(const traces::Layer& layer,
-                                       traces::Precision) const override {
-        if (layer.kind == traces::LayerKind::Depthwise) {
-            return "depthwise layers have one channel per filter, and this kernel pairs channels";
-        }
+    std::optional<std::string> refuses(const traces::Layer&, traces::Precision) const override {
         return std::nullopt;
     }
 
     PackedLayer pack(const IntegerLayer& layer) const override;
 };
 
-PackedLayer SimdInt8::pack(const IntegerLayer& layer) const {
-    if (const auto why = refuses(layer.shape, layer.precision)) {
-        throw std::runtime_error("layer " + layer.name + ": simd-int8 cannot run it: " + *why);
+// Per four channels and tap, one word; channels that are not there are zero.
+PackedLayer pack_depthwise(const IntegerLayer& layer) {
+    const traces::Layer& shape = layer.shape;
+    const int taps = shape.kernel_height * shape.kernel_width;
+    PackedLayer packed;
+    packed.kernel = "simd-int8";
+    packed.source = "baselines/simd_int8.c";
+    packed.weights.assign(static_cast<std::size_t>((shape.out_channels + 3) / 4 * 4 * taps), 0);
+    for (int channel = 0; channel < shape.out_channels; ++channel) {
+        for (int tap = 0; tap < taps; ++tap) {
+            const int at = (channel / 4 * taps + tap) * 4 + channel % 4;
+            packed.weights[static_cast<std::size_t>(at)] = static_cast<std::uint8_t>(
+                layer.weights[static_cast<std::size_t>(channel * taps + tap)]);
+        }
     }
+    packing::set_requantisation(layer, packed);
+    packed.proof = "16-bit products in 32-bit accumulators";
+    return packed;
+}
+
+PackedLayer SimdInt8::pack(const IntegerLayer& layer) const {
     packing::check_layer(layer);
     const traces::Layer& shape = layer.shape;
+    if (shape.kind == traces::LayerKind::Depthwise) return pack_depthwise(layer);
     const int taps = shape.kernel_height * shape.kernel_width;
     const int column = (taps * shape.in_channels + 3) / 4 * 4;
     const bool one_pixel = shape.out_height() * shape.out_width() == 1;

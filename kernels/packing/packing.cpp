@@ -1,6 +1,8 @@
 // Field widths, depths and reaches of packed multiplication.
 #include "kernels/packing/packing.h"
 
+#include <algorithm>
+
 namespace mixq::kernels::packing {
 namespace {
 
@@ -34,6 +36,26 @@ Reach actual_reach(std::span<const std::int8_t> weights, int activation_bits) {
     for (const std::int8_t weight : weights) (weight < 0 ? negative : positive) += weight;
     const std::int64_t top = largest_activation(activation_bits);
     return {.bias = -negative * top, .most = (positive - negative) * top};
+}
+
+bool unsigned_registers_fit(const FieldShape& shape, traces::Precision precision) {
+    return (shape.taps - 1) * shape.bits + precision.weight_bits <= 32 &&
+           (shape.elements - 1) * shape.bits + precision.activation_bits <= 32 &&
+           shape.fields() * shape.bits <= 64;
+}
+
+std::int64_t offset_depth(int field_bits, traces::Precision precision, std::int64_t taps) {
+    const std::int64_t product =
+        largest_activation(precision.activation_bits) * field_limit(precision.weight_bits);
+    return field_limit(field_bits) / (product * taps);
+}
+
+std::int64_t middle_depth(const MiddleShape& shape, traces::Precision precision) {
+    const int widest = std::max(precision.activation_bits, precision.weight_bits);
+    if (shape.middle_bits() < widest || shape.bits < widest) return 0;
+    if (shape.elements * shape.bits < 32) return 0;
+    return std::min(offset_depth(shape.middle_bits(), precision, shape.elements),
+                    offset_depth(shape.bits, precision, shape.elements - 1));
 }
 
 }  // namespace mixq::kernels::packing

@@ -51,4 +51,28 @@ struct Reach {
 // Of all weights of a group: field n sums over all of them in the interior of a row.
 Reach actual_reach(std::span<const std::int8_t> weights, int activation_bits);
 
+// --- Unsigned operands: weights stored plus 2^(w - 1) (HiKonv, ULPPACK). No borrow, no bias; the sum of the activations times the
+// offset comes off in 32 bits.
+
+// UMULL: both operands use all 32 bits.
+bool unsigned_registers_fit(const FieldShape& shape, traces::Precision precision);
+
+// How many times `taps` products of offset weights may be added before a field of S bits must be emptied; 0: not even once.
+std::int64_t offset_depth(int field_bits, traces::Precision precision, std::int64_t taps);
+
+// A dot product as the middle coefficient of a 32-bit product (ULPPACK): n elements and n weights in reverse order, S bits apart.
+// Field j below the middle collects j + 1 products; the middle, n, and it has what is left of the word. The next one must begin
+// beyond the word, n * S >= 32, or it would add to the middle.
+struct MiddleShape {
+    int bits = 8;      // S
+    int elements = 4;  // n
+
+    int middle_bits() const { return 32 - (elements - 1) * bits; }
+
+    bool operator==(const MiddleShape&) const = default;
+};
+
+// How many multiplies may be added before the middle must be taken out, whatever weights and activations; 0: not even once.
+std::int64_t middle_depth(const MiddleShape& shape, traces::Precision precision);
+
 }  // namespace mixq::kernels::packing

@@ -56,7 +56,12 @@ TEST(Kernels, RefuseWithAReason) {
         EXPECT_TRUE(find_kernel(kernel).refuses(traces::parse_layer("conv3x3:8x8@8x8"), {8, 8}));
     }
     EXPECT_TRUE(find_kernel("rp-slbc").refuses(traces::parse_layer("conv1x1:8x8@8x8"), bits));
-    EXPECT_TRUE(find_kernel("simd-int8").refuses(traces::parse_layer("dw3x3:8@8x8"), bits));
+    EXPECT_TRUE(find_kernel("ulppack").refuses(traces::parse_layer("dw3x3:8@8x8"), bits));
+    EXPECT_TRUE(find_kernel("ulppack").refuses(traces::parse_layer("fc:64x10"), {8, 8}));
+    EXPECT_TRUE(find_kernel("hikonv").refuses(traces::parse_layer("fc:64x10"), bits));
+    EXPECT_TRUE(find_kernel("hikonv").refuses(traces::parse_layer("conv3x3:8x8@8x8s2"), bits));
+    EXPECT_TRUE(find_kernel("hikonv").refuses(traces::parse_layer("conv3x3:8x8@8x8"), {8, 8}));
+    EXPECT_TRUE(find_kernel("wpc-ddd").refuses(traces::parse_layer("fc:64x10"), bits));
 }
 
 TEST(Kernels, PackWhatTheyDoNotRefuseWhateverTheWeights) {
