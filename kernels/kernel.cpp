@@ -29,6 +29,7 @@ std::span<const Kernel* const> all_kernels() {
         &wpc_ddd_kernel(),
         &hikonv_kernel(),
         &ulppack_kernel(),
+        &winograd_kernel(),
     };
     return kKernels;
 }

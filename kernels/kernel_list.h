@@ -15,5 +15,6 @@ const Kernel& ulppack_kernel();
 const Kernel& slbc_kernel();
 const Kernel& rp_slbc_kernel();
 const Kernel& slbc_deep_kernel();
+const Kernel& winograd_kernel();
 
 }  // namespace mixq::kernels
