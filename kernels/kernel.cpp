@@ -30,6 +30,8 @@ std::span<const Kernel* const> all_kernels() {
         &hikonv_kernel(),
         &ulppack_kernel(),
         &winograd_kernel(),
+        &dual_gemm_kernel(),
+        &smlad_gemm_kernel(),
     };
     return kKernels;
 }

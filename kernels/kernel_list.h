@@ -16,5 +16,7 @@ const Kernel& slbc_kernel();
 const Kernel& rp_slbc_kernel();
 const Kernel& slbc_deep_kernel();
 const Kernel& winograd_kernel();
+const Kernel& dual_gemm_kernel();
+const Kernel& smlad_gemm_kernel();
 
 }  // namespace mixq::kernels

@@ -58,4 +58,26 @@ std::int64_t middle_depth(const MiddleShape& shape, traces::Precision precision)
                     offset_depth(shape.bits, precision, shape.elements - 1));
 }
 
+bool lane_fits(std::int64_t low, std::int64_t high, int field_bits) {
+    const std::int64_t lane = low + high * (std::int64_t{1} << field_bits);
+    return lane >= INT16_MIN && lane <= INT16_MAX;
+}
+
+std::optional<std::int64_t> signed_start(std::int64_t negative,
+                                         std::int64_t positive,
+                                         int field_bits) {
+    const std::int64_t half = std::int64_t{1} << (field_bits - 1);
+    const std::int64_t least = negative - half;
+    const std::int64_t greatest = half - 1 - positive;
+    if (least > greatest) return std::nullopt;
+    if (least > 0) return least;
+    return greatest < 0 ? greatest : 0;
+}
+
+bool high_field_fits(std::int64_t least, std::int64_t greatest, int field_bits) {
+    // The low field takes half of one step either way.
+    const std::int64_t limit = (std::int64_t{1} << (31 - field_bits)) - 1;
+    return least >= -limit && greatest <= limit;
+}
+
 }  // namespace mixq::kernels::packing

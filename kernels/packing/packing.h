@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "traces/precision.h"
@@ -74,5 +75,19 @@ struct MiddleShape {
 
 // How many multiplies may be added before the middle must be taken out, whatever weights and activations; 0: not even once.
 std::int64_t middle_depth(const MiddleShape& shape, traces::Precision precision);
+
+// Two values in one signed 16-bit lane: low + high * 2^S. It holds any two of their bits up to S = 15 - bits: a negative low one
+// borrows from -2^(bits - 1). With S = 16 - bits actual values may still fit.
+constexpr int kLaneBits = 16;
+bool lane_fits(std::int64_t low, std::int64_t high, int field_bits);
+
+// The low field of a 32-bit accumulator, read as signed: it holds start - negative .. start + positive. The start nearest to 0 for
+// which S bits suffice; nothing if there is none.
+std::optional<std::int64_t> signed_start(std::int64_t negative,
+                                         std::int64_t positive,
+                                         int field_bits);
+
+// Whether what is left above such a field holds least .. greatest.
+bool high_field_fits(std::int64_t least, std::int64_t greatest, int field_bits);
 
 }  // namespace mixq::kernels::packing

@@ -1,0 +1,629 @@
+// r3..r10 accumulate, r11 walks through the lanes, r12 through the weights; the rest holds operands.
+#include "kernels/packed_gemm/tile.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace mixq::kernels::packed_gemm {
+
+using namespace generate;  // registers and shifts, as an assembly source has them
+
+namespace {
+
+constexpr int kFirstAccumulator = 3;
+constexpr Reg kLanes = r11;
+constexpr Reg kWeights = r12;
+constexpr Reg kOutput = r11;  // once the products are done
+constexpr int kReach = 4095;  // bytes a load or store reaches from its base
+constexpr int kUnrolledPieces = 5;  // a loop would cost its misprediction and its counter
+
+const std::vector<Reg> kPool{r0, r1, r2, lr};
+constexpr int kLastAccumulator = 10;
+
+class TileCode {
+  public:
+    TileCode(Routine& routine,
+             Body& body,
+             const Plan& plan,
+             const Requantise& requantise,
+             Layout output,
+             const Frame& frame)
+        : routine_(routine),
+          body_(body),
+          plan_(plan),
+          requantise_(requantise),
+          layout_(output),
+          frame_(frame) {
+        const std::int64_t pixels =
+            std::int64_t{plan.shape.out_height()} * plan.shape.out_width();
+        element_ = requantise.output_bits == 0 ? 4 : 1;
+        const bool planar = output == Layout::Planar;
+        channel_step_ = static_cast<int>(planar ? pixels : 1) * element_;
+        position_step_ = (planar ? 1 : plan.shape.out_channels) * element_;
+        for (int k = kFirstAccumulator + plan.accumulators(); k <= kLastAccumulator; ++k)
+            pool_.push_back(Reg{k});
+        if (plan.blocks() > 1) {
+            for (int k = 0; k < plan.accumulators(); ++k) sums_.push_back(routine.slot());
+        }
+    }
+
+    void emit() {
+        const int blocks = plan_.blocks();
+        Code code = start();
+        const int whole = (blocks - 1) * plan_.pieces;
+        if (blocks > 1 && whole > kUnrolledPieces) {
+            body_.straight(code, pool_);
+            code = {};
+            Body& loop = body_.loop(blocks - 1, routine_.slot(), pool_, "blocks");
+            pieces(loop, code, true);
+        } else {
+            for (int block = 0; block + 1 < blocks; ++block) pieces(body_, code, true);
+        }
+        pieces(body_, code, false);
+        epilogue();
+    }
+
+  private:
+    Reg accumulator(int word, int operand) const {
+        return Reg{kFirstAccumulator + word * plan_.operands() + operand};
+    }
+
+    Slot sum(int word, int operand) const {
+        return sums_.at(static_cast<std::size_t>(word * plan_.operands() + operand));
+    }
+
+    int piece_bytes() const { return 4 * plan_.piece_pairs * plan_.pair_words(); }
+
+    Code start() {
+        Code code;
+        const Reg tile = code.value();
+        const Reg step = code.value();
+        const Reg scratch = code.value();
+        load(code, kWeights, frame_.group_weights);
+        load(code, tile, frame_.tile);
+        load(code, scratch, frame_.scratch);
+        code.mov(step,
+                 static_cast<std::uint32_t>(4 * plan_.lines.position_step * plan_.lines.column));
+        code.mla(kLanes, tile, step, scratch);
+        for (int word = 0; word < plan_.words; ++word) {
+            if (plan_.biased) {
+                code.ldr(accumulator(word, 0), {kWeights, 4 * word, kConstantSpace});
+            } else {
+                code.mov(accumulator(word, 0), 0);
+            }
+            for (int operand = 1; operand < plan_.operands(); ++operand) {
+                if (plan_.biased) {
+                    code.mov(accumulator(word, operand), accumulator(word, 0));
+                } else {
+                    code.mov(accumulator(word, operand), 0);
+                }
+            }
+        }
+        start_sums(code);
+        if (plan_.biased) code.add(kWeights, kWeights, 4 * start_words(plan_));
+        return code;
+    }
+
+    // Sums of low fields begin without what their starts add.
+    void start_sums(Code& code) {
+        if (sums_.empty()) return;
+        for (int word = 0; word < plan_.words; ++word) {
+            const Reg value = code.value();
+            if (plan_.biased) {
+                code.ldr(value, {kWeights, 4 * (bias_words(plan_) + word), kConstantSpace});
+            } else {
+                code.mov(value, 0);
+            }
+            for (int operand = 0; operand < plan_.operands(); ++operand)
+                store(code, value, sum(word, operand));
+        }
+    }
+
+    // One block, behind `before`, which is taken.
+    void pieces(Body& body, Code& before, bool flushes) {
+        const auto finish = [&](Code& code) {
+            if (flushes) flush(code);
+        };
+        if (plan_.pieces <= kUnrolledPieces) {
+            for (int k = 0; k < plan_.pieces; ++k) {
+                Code code = std::move(before);
+                before = {};
+                products(code);
+                if (k + 1 == plan_.pieces) finish(code);
+                body.straight(code, pool_);
+            }
+            return;
+        }
+        if (!before.insns.empty()) body.straight(before, pool_);
+        before = {};
+        Body& loop =
+            body.loop(plan_.pieces - (flushes ? 1 : 0), routine_.slot(), pool_, "products");
+        Code code;
+        products(code);
+        loop.straight(code, pool_);
+        if (flushes) {
+            Code last;
+            products(last);
+            finish(last);
+            body.straight(last, pool_);
+        }
+    }
+
+    void products(Code& code) {
+        for (int pair = 0; pair < plan_.piece_pairs; ++pair) {
+            const int weights = 4 * pair * plan_.pair_words();
+            if (plan_.words <= plan_.operands()) {
+                std::vector<Reg> words;
+                for (int word = 0; word < plan_.words; ++word) {
+                    words.push_back(weight(code, weights, word));
+                }
+                for (int operand = 0; operand < plan_.operands(); ++operand) {
+                    const Reg lanes = activation(code, pair, operand);
+                    for (int word = 0; word < plan_.words; ++word)
+                        multiply(code, word, operand, lanes, words[static_cast<std::size_t>(word)]);
+                }
+                continue;
+            }
+            std::vector<Reg> lanes;
+            for (int operand = 0; operand < plan_.operands(); ++operand)
+                lanes.push_back(activation(code, pair, operand));
+            for (int word = 0; word < plan_.words; ++word) {
+                const Reg expanded = weight(code, weights, word);
+                for (int operand = 0; operand < plan_.operands(); ++operand)
+                    multiply(
+                        code, word, operand, lanes[static_cast<std::size_t>(operand)], expanded);
+            }
+        }
+        add_any(code, kLanes, kLanes, 4 * plan_.piece_pairs);
+        add_any(code, kWeights, kWeights, piece_bytes());
+    }
+
+    // The weights of one operand: two lanes. Bytes hold two operands, the even one in bytes 0 and 2.
+    Reg weight(Code& code, int at, int word) {
+        if (plan_.product == Product::DualChannels) {
+            const Reg value = code.value();
+            code.ldr(value, {kWeights, at + 4 * word, kConstantSpace});
+            return value;
+        }
+        if (word % 2 == 0) {
+            bytes_ = code.value();
+            code.ldr(bytes_, {kWeights, at + 2 * word, kConstantSpace});
+        }
+        const Reg value = code.value();
+        code.sxtb16(value, bytes_, word % 2 == 0 ? 0 : 8);
+        return value;
+    }
+
+    Reg activation(Code& code, int pair, int operand) {
+        const Reg lanes = code.value();
+        const int positions = plan_.positions / plan_.operands();
+        code.ldr(lanes,
+                 {kLanes,
+                  4 * (pair + operand * positions * plan_.lines.position_step * plan_.lines.column),
+                  kScratchSpace});
+        return lanes;
+    }
+
+    void multiply(Code& code, int word, int operand, Reg lanes, Reg weights) {
+        const Reg sum = accumulator(word, operand);
+        code.smlad(sum, lanes, weights, sum);
+    }
+
+    // The low field of an accumulator, which then is the high one times 2^S.
+    Reg split(Code& code, Reg packed) {
+        const Reg low = code.value();
+        code.sbfx(low, packed, 0, plan_.field_bits);
+        code.sub(packed, packed, low);
+        return low;
+    }
+
+    // Behind the weights of a block: the starts of the next one.
+    void flush(Code& code) {
+        for (int word = 0; word < plan_.words; ++word) {
+            Reg bias;
+            if (plan_.biased) {
+                bias = code.value();
+                code.ldr(bias, {kWeights, 4 * word, kConstantSpace});
+            }
+            for (int operand = 0; operand < plan_.operands(); ++operand) {
+                const Reg packed = accumulator(word, operand);
+                const Reg low = split(code, packed);
+                if (plan_.biased) code.add(packed, packed, bias);
+                const Reg sum = code.value();
+                load(code, sum, this->sum(word, operand));
+                code.add(sum, sum, low);
+                store(code, sum, this->sum(word, operand));
+            }
+        }
+        if (plan_.biased) code.add(kWeights, kWeights, 4 * bias_words(plan_));
+    }
+
+    // --- requantisation
+
+    struct Constants {
+        Reg multiplier;
+        Reg bias;
+    };
+
+    Constants constants(Code& code, int channel) {
+        Constants c;
+        const int at = 4 * (GroupConstants::kChannels + 2 * channel);
+        if (requantise_.output_bits != 0) {
+            c.multiplier = code.value();
+            code.ldr(c.multiplier, {kWeights, at, kConstantSpace});
+        }
+        c.bias = code.value();
+        code.ldr(c.bias, {kWeights, at + 4, kConstantSpace});
+        return c;
+    }
+
+    // A sum to its output, in place.
+    void finish(Code& code, Reg value, const Constants& c) {
+        if (requantise_.output_bits == 0) {
+            code.add(value, value, c.bias);
+            return;
+        }
+        if (requantise_.narrow) {
+            code.smlawb(value, c.multiplier, value, c.bias);
+        } else {
+            if (requantise_.up > 0) code.shift(value, value, lsl(requantise_.up));
+            code.smmla(value, value, c.multiplier, c.bias);
+        }
+        code.usat(value, requantise_.output_bits, value, clamp_shift());
+    }
+
+    // The high field as it stands, times 2^S.
+    void finish_high(Code& code, Reg value, const Constants& c) {
+        if (requantise_.output_bits == 0) {
+            code.add(value, c.bias, value, asr(plan_.field_bits));
+            return;
+        }
+        code.smmla(value, value, c.multiplier, c.bias);
+        code.usat(value, requantise_.output_bits, value, clamp_shift());
+    }
+
+    Shift clamp_shift() const { return requantise_.shift > 0 ? asr(requantise_.shift) : Shift{}; }
+
+    void epilogue() {
+        Code code;
+        if (plan_.product == Product::DualChannels && quads()) return dual_channels_planar();
+        if (plan_.product == Product::DualChannels && runs_along_channels()) {
+            dual_channels_in_place(code);
+            body_.straight(code, with_output());
+            code = {};
+            address(code);
+            store_pairs(code);
+        } else {
+            address(code);
+            if (plan_.product == Product::Int8) single(code);
+            if (plan_.product == Product::DualChannels) dual_channels(code);
+            if (plan_.product == Product::DualPositions) dual_positions(code);
+        }
+        next_tile(code);
+        body_.straight(code, pool_);
+    }
+
+    // Before outputs are addressed.
+    std::vector<Reg> with_output() const {
+        std::vector<Reg> pool = pool_;
+        pool.push_back(kOutput);
+        return pool;
+    }
+
+    // Four positions of a channel make a word.
+    bool quads() const {
+        return element_ == 1 && position_step_ == 1 && plan_.positions == 4;
+    }
+
+    void address(Code& code) {
+        const Reg tile = code.value();
+        const Reg group = code.value();
+        load(code, tile, frame_.tile);
+        load(code, kOutput, frame_.line_output);
+        code.ldr(group,
+                 {kWeights,
+                  4 * (layout_ == Layout::Planar ? GroupConstants::kPlanarOffset
+                                                 : GroupConstants::kInterleavedOffset),
+                  kConstantSpace});
+        if (position_step_ == 1 || position_step_ == 4) {
+            code.add(kOutput, kOutput, tile, position_step_ == 4 ? lsl(2) : Shift{});
+        } else {
+            const Reg step = code.value();
+            code.mov(step, static_cast<std::uint32_t>(position_step_));
+            code.mla(kOutput, tile, step, kOutput);
+        }
+        code.add(kOutput, kOutput, group);
+        at_ = 0;
+    }
+
+    void next_tile(Code& code) {
+        if (plan_.tiles() == 1) return;
+        const Reg tile = code.value();
+        load(code, tile, frame_.tile);
+        code.add(tile, tile, plan_.positions);
+        const int last = plan_.lines.positions - plan_.positions;
+        if (last % plan_.positions != 0) {
+            // The last tile overlaps the one before it.
+            const Reg over = code.value();
+            add_any(code, over, tile, -last);
+            const Reg sign = code.value();
+            code.shift(sign, over, asr(31));
+            code.bic(over, over, sign);
+            code.sub(tile, tile, over);
+        }
+        store(code, tile, frame_.tile);
+    }
+
+    // The place of an output, from where the pointer stands or after moving it.
+    At place(Code& code, int channel, int position) {
+        const int offset = channel * channel_step_ + position * position_step_;
+        if (offset - at_ < 0 || offset - at_ > kReach) {
+            add_any(code, kOutput, kOutput, offset - at_);
+            at_ = offset;
+        }
+        return {kOutput, offset - at_, kOutputSpace};
+    }
+
+    void put(Code& code, int channel, int position, Reg value) {
+        if (channel >= plan_.channels()) return;
+        const At at = place(code, channel, position);
+        if (element_ == 4) {
+            code.str(value, at);
+        } else {
+            code.strb(value, at);
+        }
+    }
+
+    // Bytes of outputs that lie side by side, first one first: as few stores as that takes.
+    void put_run(Code& code, int channel, int position, const std::vector<Reg>& values) {
+        std::size_t k = 0;
+        const bool along_channels = channel_step_ == 1;
+        const auto at = [&](std::size_t i) {
+            const int by = static_cast<int>(i);
+            return along_channels ? place(code, channel + by, position)
+                                  : place(code, channel, position + by);
+        };
+        const auto join = [&](std::size_t i, std::size_t j, int bits) {
+            code.orr(values[i], values[i], values[j], lsl(bits));
+        };
+        for (; k + 4 <= values.size(); k += 4) {
+            join(k, k + 1, 8);
+            join(k + 2, k + 3, 8);
+            join(k, k + 2, 16);
+            code.str(values[k], at(k));
+        }
+        if (k + 2 <= values.size()) {
+            join(k, k + 1, 8);
+            code.strh(values[k], at(k));
+            k += 2;
+        }
+        if (k < values.size()) code.strb(values[k], at(k));
+    }
+
+    // All positions of one channel, each in its register.
+    void put_channel(Code& code, int channel, const std::vector<Reg>& values) {
+        if (channel >= plan_.channels()) return;
+        if (element_ == 1 && position_step_ == 1) {
+            put_run(code, channel, 0, values);
+            return;
+        }
+        for (std::size_t k = 0; k < values.size(); ++k)
+            put(code, channel, static_cast<int>(k), values[k]);
+    }
+
+    bool runs_along_channels() const {
+        return element_ == 1 && channel_step_ == 1 && plan_.room() > 1;
+    }
+
+    void single(Code& code) {
+        for (int word = 0; word < plan_.words; ++word) {
+            const Constants c = constants(code, word);
+            std::vector<Reg> values;
+            for (int operand = 0; operand < plan_.operands(); ++operand) {
+                values.push_back(accumulator(word, operand));
+                finish(code, values.back(), c);
+            }
+            if (!runs_along_channels()) put_channel(code, word, values);
+        }
+        if (!runs_along_channels()) return;
+        for (int operand = 0; operand < plan_.operands(); ++operand) {
+            std::vector<Reg> values;
+            for (int word = 0; word < plan_.channels(); ++word)
+                values.push_back(accumulator(word, operand));
+            put_run(code, 0, operand, values);
+        }
+    }
+
+    // The whole sum of the low field; the accumulator keeps the other one, times 2^S.
+    Reg complete(Code& code, int word, int operand) {
+        const Reg low = split(code, accumulator(word, operand));
+        if (!sums_.empty()) {
+            const Reg sum = code.value();
+            load(code, sum, this->sum(word, operand));
+            code.add(low, low, sum);
+        } else if (plan_.biased) {
+            const Reg bias = code.value();
+            code.ldr(bias,
+                     {kWeights, 4 * (GroupConstants::words(plan_) + word), kConstantSpace});
+            code.sub(low, low, bias);
+        }
+        return low;
+    }
+
+    // Two channels of each position become two bytes of its accumulator.
+    void dual_channels_in_place(Code& code) {
+        for (int word = 0; word < plan_.words; ++word) {
+            for (int operand = 0; operand < plan_.operands(); ++operand) {
+                // Loading constants again is cheaper than the registers to keep them.
+                const Reg packed = accumulator(word, operand);
+                const Reg low = complete(code, word, operand);
+                finish(code, low, constants(code, 2 * word));
+                finish_high(code, packed, constants(code, 2 * word + 1));
+                code.orr(packed, low, packed, lsl(8));
+            }
+        }
+    }
+
+    // Words of channels side by side.
+    void store_pairs(Code& code) {
+        for (int operand = 0; operand < plan_.operands(); ++operand) {
+            for (int word = 0; word < plan_.words; word += 2) {
+                const Reg bytes = accumulator(word, operand);
+                const int left = plan_.channels() - 2 * word;
+                if (left <= 0) break;
+                if (left >= 3) code.orr(bytes, bytes, accumulator(word + 1, operand), lsl(16));
+                if (left >= 4) {
+                    code.str(bytes, place(code, 2 * word, operand));
+                } else {
+                    put_bytes(code, bytes, left, 2 * word, operand);
+                }
+            }
+        }
+    }
+
+    // Each word's registers are free for the next: the second may use twice as many.
+    void dual_channels_planar() {
+        std::vector<Reg> pool = with_output();
+        for (int word = 0; word < plan_.words; ++word) {
+            Code code;
+            if (word + 1 == plan_.words) {
+                pool = pool_;
+                for (int done = 0; done + 1 < plan_.words; ++done) {
+                    pool.push_back(accumulator(done, 2));
+                    pool.push_back(accumulator(done, 3));
+                }
+            }
+            const Constants c = constants(code, 2 * word);
+            Reg bytes;
+            for (int operand = 0; operand < 4; ++operand) {
+                const Reg low = complete(code, word, operand);
+                finish(code, low, c);
+                if (operand == 0) {
+                    bytes = low;
+                } else {
+                    code.orr(bytes, bytes, low, lsl(8 * operand));
+                }
+            }
+            const Constants high = constants(code, 2 * word + 1);
+            for (int operand = 0; operand < 4; ++operand)
+                finish_high(code, accumulator(word, operand), high);
+            const auto join = [&](int first, int second, int bits) {
+                const Reg to = accumulator(word, first);
+                code.orr(to, to, accumulator(word, second), lsl(bits));
+            };
+            join(0, 1, 8);
+            join(2, 3, 8);
+            join(0, 2, 16);
+            if (word + 1 < plan_.words) {
+                code.mov(accumulator(word, 1), bytes);
+                body_.straight(code, pool);
+                continue;
+            }
+            address(code);
+            for (int k = 0; k < plan_.words; ++k) {
+                const bool last = k + 1 == plan_.words;
+                put_word(code, 2 * k, last ? bytes : accumulator(k, 1));
+                put_word(code, 2 * k + 1, accumulator(k, 0));
+            }
+            next_tile(code);
+            body_.straight(code, pool);
+        }
+    }
+
+    void put_word(Code& code, int channel, Reg bytes) {
+        if (channel < plan_.channels()) code.str(bytes, place(code, channel, 0));
+    }
+
+    void dual_channels(Code& code) {
+        for (int word = 0; word < plan_.words; ++word) {
+            const Constants c = constants(code, 2 * word);
+            for (int operand = 0; operand < plan_.operands(); ++operand) {
+                const Reg low = complete(code, word, operand);
+                finish(code, low, c);
+                put(code, 2 * word, operand, low);
+            }
+            if (2 * word + 1 >= plan_.channels()) continue;
+            const Constants high = constants(code, 2 * word + 1);
+            for (int operand = 0; operand < plan_.operands(); ++operand) {
+                const Reg packed = accumulator(word, operand);
+                finish_high(code, packed, high);
+                put(code, 2 * word + 1, operand, packed);
+            }
+        }
+    }
+
+    // One to three channels side by side.
+    void put_bytes(Code& code, Reg bytes, int count, int channel, int position) {
+        if (count >= 2) {
+            code.strh(bytes, place(code, channel, position));
+        } else {
+            code.strb(bytes, place(code, channel, position));
+        }
+        if (count == 3) {
+            code.shift(bytes, bytes, lsr(16));
+            code.strb(bytes, place(code, channel + 2, position));
+        }
+    }
+
+    // Positions of one channel, two to a register.
+    void put_halves(Code& code, int channel, const std::vector<Reg>& halves) {
+        if (channel >= plan_.channels()) return;
+        if (plan_.positions == 4) {
+            code.orr(halves[0], halves[0], halves[1], lsl(16));
+            code.str(halves[0], place(code, channel, 0));
+        } else if (plan_.positions == 2) {
+            code.strh(halves[0], place(code, channel, 0));
+        } else {
+            code.strb(halves[0], place(code, channel, 0));
+        }
+    }
+
+    void dual_positions(Code& code) {
+        for (int word = 0; word < plan_.words; ++word) {
+            const Constants c = constants(code, word);
+            std::vector<Reg> values;
+            for (int operand = 0; operand < plan_.operands(); ++operand) {
+                const Reg packed = accumulator(word, operand);
+                const Reg low = complete(code, word, operand);
+                finish(code, low, c);
+                code.shift(packed, packed, asr(plan_.field_bits));
+                finish(code, packed, c);
+                if (element_ == 1 && position_step_ == 1) {
+                    code.orr(packed, low, packed, lsl(8));
+                    values.push_back(packed);
+                } else {
+                    put(code, word, 2 * operand, low);
+                    put(code, word, 2 * operand + 1, packed);
+                }
+            }
+            if (element_ == 1 && position_step_ == 1) put_halves(code, word, values);
+        }
+    }
+
+    Routine& routine_;
+    Body& body_;
+    const Plan& plan_;
+    Requantise requantise_;
+    Layout layout_;
+    const Frame& frame_;
+    int element_ = 1;       // bytes
+    int channel_step_ = 1;  // bytes from channel to channel of the output
+    int position_step_ = 1;
+    int at_ = 0;  // where kOutput stands, from the tile's first output
+    std::vector<Slot> sums_;
+    std::vector<Reg> pool_ = kPool;
+    Reg bytes_;
+};
+
+}  // namespace
+
+void emit_tile(Routine& routine,
+               Body& body,
+               const Plan& plan,
+               const Requantise& requantise,
+               Layout output,
+               const Frame& frame) {
+    TileCode(routine, body, plan, requantise, output, frame).emit();
+}
+
+}  // namespace mixq::kernels::packed_gemm
