@@ -157,8 +157,8 @@ class Packer {
         for (int k = 0; k < plan_.block_pairs(); ++k) {
             const int pair = block * plan_.block_pairs() + k;
             for (int word = 0; word < plan_.pair_words(); ++word) {
-                if (plan_.product == Product::DualChannels) {
-                    dual_word(group, word, pair);
+                if (plan_.wide) {
+                    lane_word(group, word, pair);
                 } else {
                     byte_word(group, word, pair);
                 }
@@ -170,12 +170,15 @@ class Packer {
         return exists(plan_, group, channel) ? filters_.at(channel, pair, half) : 0;
     }
 
-    void dual_word(int group, int word, int pair) {
+    void lane_word(int group, int word, int pair) {
         std::int64_t lanes = 0;
         for (int half = 0; half < 2; ++half) {
             const int low = weight(group, low_channel(plan_, group, word), pair, half);
-            const int high = weight(group, high_channel(plan_, group, word), pair, half);
-            const int lane = low + high * (1 << plan_.field_bits);
+            int lane = low;
+            if (plan_.product == Product::DualChannels) {
+                const int high = weight(group, high_channel(plan_, group, word), pair, half);
+                lane += high * (1 << plan_.field_bits);
+            }
             lanes |= std::int64_t{static_cast<std::uint16_t>(lane)} << (kLane * half);
         }
         blob_.word(lanes);
@@ -274,7 +277,8 @@ constexpr Product kDual[] = {Product::DualChannels, Product::DualPositions};
 std::string describe(const Plan& plan) {
     const std::string tile =
         std::to_string(plan.positions) + " positions x " + std::to_string(plan.room()) + " channels";
-    if (plan.product == Product::Int8) return "SMLAD, " + tile;
+    if (plan.product == Product::Int8)
+        return "SMLAD, " + tile + (plan.wide ? ", weights in 16 bits" : ", weights in bytes");
     return std::string(plan.product == Product::DualChannels ? "D2" : "D2'") + " SMLAD, " + tile +
            ", S=" + std::to_string(plan.field_bits) +
            " T=" + std::to_string(2 * std::min(plan.block_pairs(), plan.pairs)) +
@@ -373,8 +377,9 @@ std::vector<Choice> dual_plans(const IntegerLayer& layer) {
     return choices;
 }
 
-Plan int8_plan(const traces::Layer& shape, traces::Precision precision) {
+Plan int8_plan(const traces::Layer& shape, traces::Precision precision, bool wide) {
     Plan plan;
+    plan.wide = wide;
     plan.shape = shape;
     plan.precision = precision;
     plan.depth = INT32_MAX;

@@ -11,9 +11,10 @@ constexpr int kAccumulators = 8;    // of 14 registers: two pointers and four fo
 constexpr int kOffset = 4000;       // bytes a load reaches from its base
 constexpr int kFlatPositions = 16;  // of a line of pixels: its lanes stay small, its loop long
 constexpr int kPieceInstructions =
-    130;  // straight code that the scheduler handles well and the caches hold
+    480;  // straight code that the scheduler handles well and the caches hold
 constexpr double kFlushPerAccumulator = 2.5;  // cycles: five instructions
 constexpr double kOutputCycles = 2.6;
+constexpr double kStartCycles = 0.25;     // taking its start off every other output
 constexpr double kNarrowStoreCycles = 1;  // where outputs do not make words
 constexpr double kTileCycles = 14;  // pointers, accumulators, the loop
 constexpr double kMispredict = 8;
@@ -40,9 +41,8 @@ int flat_positions(int pixels) {
 
 // Blocks of one length, each of pieces of one length.
 void cut(Plan& plan) {
-    const int per_pair = plan.accumulators() + plan.operands() + plan.pair_words() +
-                         (plan.product == Product::DualChannels ? 0 : plan.words);
-    const int most = std::max(1, kPieceInstructions / per_pair);
+    plan.piece_pairs = 1;
+    const int most = std::max(1, kPieceInstructions / plan.piece_instructions());
     for (int blocks = ceil_divide(plan.pairs, plan.depth);; ++blocks) {
         const int block = ceil_divide(plan.pairs, blocks);
         plan.piece_pairs = ceil_divide(block, ceil_divide(block, most));
@@ -59,9 +59,11 @@ bool words_of_outputs(const Plan& plan) {
 
 double pair_cycles(const Plan& plan) {
     const int multiplies = plan.accumulators();
-    const int expansions = plan.product == Product::DualChannels ? 0 : plan.words;
+    const int expansions = plan.wide ? 0 : plan.words;
     const int loads = plan.operands() + plan.pair_words();
-    return std::max<double>(multiplies, (multiplies + loads + expansions) / 2.0);
+    // Expanding takes a register that loading ahead would need.
+    const double late = plan.wide ? 0 : 1;
+    return std::max<double>(multiplies, (multiplies + loads + expansions) / 2.0) + late;
 }
 
 }  // namespace
@@ -148,7 +150,7 @@ double estimated_cycles(const Plan& plan) {
     const double tile = kTileCycles + plan.stored_pairs() * pair_cycles(plan) +
                         (plan.blocks() - 1) * plan.accumulators() * kFlushPerAccumulator +
                         plan.positions * plan.channels() *
-                            (kOutputCycles + (words_of_outputs(plan) ? 0 : kNarrowStoreCycles));
+                            (kOutputCycles + (plan.biased ? kStartCycles : 0) + (words_of_outputs(plan) ? 0 : kNarrowStoreCycles));
     return plan.lines.lines * plan.groups() * (plan.tiles() * tile + kMispredict);
 }
 

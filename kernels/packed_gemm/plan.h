@@ -42,6 +42,7 @@ struct Plan {
     int positions = 4;  // of one tile
     int words = 2;      // weight operands of one tile and pair
     int field_bits = 0;
+    bool wide = true;  // weights lie as 16-bit lanes; else as bytes, where they are not packed
     int pairs = 0;        // channel pairs of one output position
     int depth = 0;        // most pairs between two segmentations
     bool biased = false;  // low fields begin at a constant of their own
@@ -72,7 +73,12 @@ struct Plan {
     int tiles() const { return (lines.positions + positions - 1) / positions; }
 
     // Words of weights of one pair and group, and of a group with its constants (see pack.cpp).
-    int pair_words() const { return product == Product::DualChannels ? words : (words + 1) / 2; }
+    int pair_words() const { return wide ? words : (words + 1) / 2; }
+
+    // Instructions of a piece's products.
+    int piece_instructions() const {
+        return piece_pairs * (accumulators() + operands() + pair_words() + (wide ? 0 : words));
+    }
 
     std::uint32_t scratch_bytes() const;
 };

@@ -71,7 +71,7 @@ std::vector<std::int32_t> portable(const Plan& plan,
             std::uint32_t lanes = lanes_at(pair, pixel);
             if (by_positions) lanes += lanes_at(pair, pixel + 1) << plan.field_bits;
             std::uint32_t weights = 0;
-            if (plan.product == Product::DualChannels) {
+            if (plan.wide) {
                 weights = word_at(group, at + word);
             } else {
                 const std::uint32_t bytes = word_at(group, at + word / 2) >> 8 * (word % 2);

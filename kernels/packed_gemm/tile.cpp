@@ -2,7 +2,8 @@
 #include "kernels/packed_gemm/tile.h"
 
 #include <algorithm>
-#include <stdexcept>
+#include <array>
+#include <map>
 
 namespace mixq::kernels::packed_gemm {
 
@@ -15,10 +16,11 @@ constexpr Reg kLanes = r11;
 constexpr Reg kWeights = r12;
 constexpr Reg kOutput = r11;  // once the products are done
 constexpr int kReach = 4095;  // bytes a load or store reaches from its base
-constexpr int kUnrolledPieces = 5;  // a loop would cost its misprediction and its counter
+constexpr int kUnrolled = 640;   // instructions of products that are not worth a loop
 
 const std::vector<Reg> kPool{r0, r1, r2, lr};
 constexpr int kLastAccumulator = 10;
+constexpr int kSpilled = 3;
 
 class TileCode {
   public:
@@ -49,9 +51,11 @@ class TileCode {
 
     void emit() {
         const int blocks = plan_.blocks();
+        unrolls_block_ = plan_.pieces == 1 || plan_.pieces * plan_.piece_instructions() <= kUnrolled;
+        unrolls_blocks_ = blocks * plan_.pieces * plan_.piece_instructions() <= kUnrolled;
+        first_sets_ = !plan_.biased && unrolls_block_ && (blocks == 1 || unrolls_blocks_);
         Code code = start();
-        const int whole = (blocks - 1) * plan_.pieces;
-        if (blocks > 1 && whole > kUnrolledPieces) {
+        if (blocks > 1 && !unrolls_blocks_) {
             body_.straight(code, pool_);
             code = {};
             Body& loop = body_.loop(blocks - 1, routine_.slot(), pool_, "blocks");
@@ -88,15 +92,11 @@ class TileCode {
         for (int word = 0; word < plan_.words; ++word) {
             if (plan_.biased) {
                 code.ldr(accumulator(word, 0), {kWeights, 4 * word, kConstantSpace});
-            } else {
-                code.mov(accumulator(word, 0), 0);
-            }
-            for (int operand = 1; operand < plan_.operands(); ++operand) {
-                if (plan_.biased) {
+                for (int operand = 1; operand < plan_.operands(); ++operand)
                     code.mov(accumulator(word, operand), accumulator(word, 0));
-                } else {
+            } else if (!first_sets_) {
+                for (int operand = 0; operand < plan_.operands(); ++operand)
                     code.mov(accumulator(word, operand), 0);
-                }
             }
         }
         start_sums(code);
@@ -124,7 +124,7 @@ class TileCode {
         const auto finish = [&](Code& code) {
             if (flushes) flush(code);
         };
-        if (plan_.pieces <= kUnrolledPieces) {
+        if (unrolls_block_) {
             for (int k = 0; k < plan_.pieces; ++k) {
                 Code code = std::move(before);
                 before = {};
@@ -149,38 +149,65 @@ class TileCode {
         }
     }
 
+    // Products in the order in which two weights, or two positions, stay while the others pass by; every operand is loaded as soon as
+    // a register is free for it, which is with the last product of another one. In this order a pair takes as many cycles as
+    // multiplies, and the scheduler has to improve on it.
     void products(Code& code) {
+        struct Product {
+            int pair, word, operand;
+        };
+
+        std::vector<Product> all;
+        const bool weights_stay = plan_.words <= plan_.operands();
         for (int pair = 0; pair < plan_.piece_pairs; ++pair) {
-            const int weights = 4 * pair * plan_.pair_words();
-            if (plan_.words <= plan_.operands()) {
-                std::vector<Reg> words;
-                for (int word = 0; word < plan_.words; ++word) {
-                    words.push_back(weight(code, weights, word));
-                }
-                for (int operand = 0; operand < plan_.operands(); ++operand) {
-                    const Reg lanes = activation(code, pair, operand);
-                    for (int word = 0; word < plan_.words; ++word)
-                        multiply(code, word, operand, lanes, words[static_cast<std::size_t>(word)]);
-                }
-                continue;
-            }
-            std::vector<Reg> lanes;
-            for (int operand = 0; operand < plan_.operands(); ++operand)
-                lanes.push_back(activation(code, pair, operand));
-            for (int word = 0; word < plan_.words; ++word) {
-                const Reg expanded = weight(code, weights, word);
-                for (int operand = 0; operand < plan_.operands(); ++operand)
-                    multiply(
-                        code, word, operand, lanes[static_cast<std::size_t>(operand)], expanded);
+            for (int k = 0; k < plan_.accumulators(); ++k) {
+                const int inner = weights_stay ? plan_.words : plan_.operands();
+                all.push_back({pair,
+                               weights_stay ? k % inner : k / inner,
+                               weights_stay ? k / inner : k % inner});
             }
         }
+        // What is loaded in which order, and when it is last used.
+        std::map<std::array<int, 3>, std::size_t> last_use;  // pair, activation or weight, which
+        std::vector<std::array<int, 3>> order;
+        const auto operands_of = [](const Product& product) {
+            return std::array<std::array<int, 3>, 2>{{{product.pair, 0, product.operand},
+                                                      {product.pair, 1, product.word}}};
+        };
+        for (std::size_t k = 0; k < all.size(); ++k) {
+            for (const auto& operand : operands_of(all[k])) {
+                if (!last_use.contains(operand)) order.push_back(operand);
+                last_use[operand] = k;
+            }
+        }
+        std::map<std::array<int, 3>, Reg> loaded;
+        std::size_t next = 0;
+        int free = static_cast<int>(pool_.size()) - (plan_.wide ? 0 : 1);
+        const auto load_next = [&] {
+            const auto& [pair, kind, index] = order[next];
+            loaded[order[next]] =
+                kind == 0 ? activation(code, pair, index)
+                          : weight(code, 4 * pair * plan_.pair_words(), index);
+            ++next;
+            --free;
+        };
+        while (next < order.size() && free > 0) load_next();
+        for (std::size_t k = 0; k < all.size(); ++k) {
+            const auto both = operands_of(all[k]);
+            while (!loaded.contains(both[0]) || !loaded.contains(both[1])) load_next();
+            const bool sets = first_sets_ && !multiplied_ && all[k].pair == 0;
+            multiply(code, all[k].word, all[k].operand, loaded[both[0]], loaded[both[1]], sets);
+            for (const auto& operand : both) free += last_use[operand] == k ? 1 : 0;
+            if (next < order.size() && free > 0) load_next();
+        }
+        multiplied_ = true;
         add_any(code, kLanes, kLanes, 4 * plan_.piece_pairs);
         add_any(code, kWeights, kWeights, piece_bytes());
     }
 
     // The weights of one operand: two lanes. Bytes hold two operands, the even one in bytes 0 and 2.
     Reg weight(Code& code, int at, int word) {
-        if (plan_.product == Product::DualChannels) {
+        if (plan_.wide) {
             const Reg value = code.value();
             code.ldr(value, {kWeights, at + 4 * word, kConstantSpace});
             return value;
@@ -204,9 +231,13 @@ class TileCode {
         return lanes;
     }
 
-    void multiply(Code& code, int word, int operand, Reg lanes, Reg weights) {
+    void multiply(Code& code, int word, int operand, Reg lanes, Reg weights, bool sets) {
         const Reg sum = accumulator(word, operand);
-        code.smlad(sum, lanes, weights, sum);
+        if (sets) {
+            code.smuad(sum, lanes, weights);
+        } else {
+            code.smlad(sum, lanes, weights, sum);
+        }
     }
 
     // The low field of an accumulator, which then is the high one times 2^S.
@@ -484,6 +515,8 @@ class TileCode {
     // Each word's registers are free for the next: the second may use twice as many.
     void dual_channels_planar() {
         std::vector<Reg> pool = with_output();
+        std::vector<Slot> spilled;
+        for (int k = 0; k < kSpilled; ++k) spilled.push_back(routine_.slot());
         for (int word = 0; word < plan_.words; ++word) {
             Code code;
             if (word + 1 == plan_.words) {
@@ -491,6 +524,18 @@ class TileCode {
                 for (int done = 0; done + 1 < plan_.words; ++done) {
                     pool.push_back(accumulator(done, 2));
                     pool.push_back(accumulator(done, 3));
+                }
+            }
+            if (plan_.words == 2) {
+                // The first word needs more registers than are free: two accumulators of the second wait in memory.
+                for (int k = 0; k < kSpilled; ++k) {
+                    const Reg waits = accumulator(1, 3 - k);
+                    if (word == 0) {
+                        store(code, waits, spilled[static_cast<std::size_t>(k)]);
+                        pool.push_back(waits);
+                    } else {
+                        load(code, waits, spilled[static_cast<std::size_t>(k)]);
+                    }
                 }
             }
             const Constants c = constants(code, 2 * word);
@@ -610,6 +655,10 @@ class TileCode {
     int channel_step_ = 1;  // bytes from channel to channel of the output
     int position_step_ = 1;
     int at_ = 0;  // where kOutput stands, from the tile's first output
+    bool unrolls_block_ = false;
+    bool unrolls_blocks_ = false;
+    bool first_sets_ = false;  // the first products set their accumulators, where they are not in a loop
+    bool multiplied_ = false;
     std::vector<Slot> sums_;
     std::vector<Reg> pool_ = kPool;
     Reg bytes_;
