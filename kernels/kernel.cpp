@@ -32,6 +32,7 @@ std::span<const Kernel* const> all_kernels() {
         &winograd_kernel(),
         &dual_gemm_kernel(),
         &smlad_gemm_kernel(),
+        &rp_conv_kernel(),
     };
     return kKernels;
 }

@@ -18,5 +18,6 @@ const Kernel& slbc_deep_kernel();
 const Kernel& winograd_kernel();
 const Kernel& dual_gemm_kernel();
 const Kernel& smlad_gemm_kernel();
+const Kernel& rp_conv_kernel();
 
 }  // namespace mixq::kernels

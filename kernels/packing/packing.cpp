@@ -6,6 +6,8 @@
 namespace mixq::kernels::packing {
 namespace {
 
+constexpr int kFactorBits = 31;  // of a signed 32-bit factor, without its sign
+
 std::int64_t largest_activation(int bits) {
     return (std::int64_t{1} << bits) - 1;
 }
@@ -24,6 +26,22 @@ bool registers_fit(const FieldShape& shape, traces::Precision precision) {
     return (shape.taps - 1) * shape.bits + precision.weight_bits <= 31 &&
            (shape.elements - 1) * shape.bits + precision.activation_bits <= 31 &&
            shape.fields() * shape.bits <= 64;
+}
+
+std::optional<Placement> place(const FieldShape& shape,
+                               traces::Precision precision,
+                               int first_bit,
+                               bool narrow) {
+    const int weight_room = kFactorBits + (narrow ? 1 : 0) - precision.weight_bits -
+                            (shape.taps - 1) * shape.bits;
+    const int activation_room =
+        kFactorBits - precision.activation_bits - (shape.elements - 1) * shape.bits;
+    if (weight_room < 0 || activation_room < 0 || weight_room + activation_room < first_bit ||
+        shape.fields() * shape.bits + first_bit > 64) {
+        return std::nullopt;
+    }
+    const int weight_shift = std::min(first_bit, weight_room);
+    return Placement{shape, weight_shift, first_bit - weight_shift};
 }
 
 std::int64_t guaranteed_depth(int field_bits, traces::Precision precision, std::int64_t taps) {

@@ -33,6 +33,25 @@ struct FieldShape {
 // 2^S - 1.
 std::int64_t field_limit(int field_bits);
 
+// Where the fields of a shape lie in the 64 bits of the accumulator: field n from bit first_bit + n * S. The product gets there
+// because weights and activations are packed that much further up; the bits below stay zero.
+struct Placement {
+    FieldShape shape;
+    int weight_shift = 0;
+    int activation_shift = 0;
+
+    int first_bit() const { return weight_shift + activation_shift; }
+
+    bool operator==(const Placement&) const = default;
+};
+
+// The placement with the first field at `first_bit`, as much of it as possible in the weights: those are packed offline. Nothing
+// if no placement fits the registers. `narrow`: the packed weight words are known to be 32-bit integers, see registers_fit.
+std::optional<Placement> place(const FieldShape& shape,
+                               traces::Precision precision,
+                               int first_bit,
+                               bool narrow);
+
 // The most a field can reach after `taps` products, whatever the weights.
 std::int64_t guaranteed_reach(traces::Precision precision, std::int64_t taps);
 

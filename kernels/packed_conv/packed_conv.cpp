@@ -1,0 +1,130 @@
+// rp-conv: spatial convolution by packed polynomial products with deep accumulation, generated per layer.
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+
+#include "kernels/kernel_list.h"
+#include "kernels/packed_conv/routine.h"
+#include "kernels/packing/requantise.h"
+
+namespace mixq::kernels {
+
+namespace packed_conv {
+
+namespace {
+
+constexpr std::size_t kScheduled = 3;  // candidates whose schedules are compared
+
+class PackedConvolution : public Kernel {
+  public:
+    std::string_view name() const override { return "rp-conv"; }
+
+    std::string_view summary() const override {
+        return "packed products accumulated deep over channels and kernel rows, carried along the "
+               "row";
+    }
+
+    Layout input_layout() const override { return Layout::Planar; }
+
+    std::optional<std::string> refuses(const traces::Layer& layer,
+                                       traces::Precision precision) const override {
+        if (auto why = refuses_shape(layer)) return why;
+        if (!guaranteed_plans(layer, precision).empty()) return std::nullopt;
+        return "no packing of rows holds " + to_string(precision) +
+               " in one field for any weights; weights with a smaller sum may still pack";
+    }
+
+    PackedLayer pack(const IntegerLayer& layer) const override;
+    std::vector<Candidate> candidates(const IntegerLayer& layer) const override;
+
+  private:
+    static std::optional<std::string> refuses_shape(const traces::Layer& layer) {
+        if (layer.kind != traces::LayerKind::Conv) return "it runs convolutions over all channels";
+        if (layer.kernel_height * layer.kernel_width == 1)
+            return "a 1x1 kernel has no neighbours to pack";
+        return std::nullopt;
+    }
+
+    static PackedLayer packed(const IntegerLayer& layer, const Plan& plan);
+
+    // Cheapest by estimate first.
+    static std::vector<std::pair<double, Plan>> ranked(const IntegerLayer& layer);
+};
+
+Output output_of(const IntegerLayer& layer, const Finish& finish, Layout layout) {
+    return {layer.name, layer.output_bits, layout, finish};
+}
+
+PackedLayer PackedConvolution::packed(const IntegerLayer& layer, const Plan& plan) {
+    PackedLayer packed;
+    packed.kernel = "rp-conv";
+    packed.proof_largest_field = prove(layer, plan);
+    packed.proof_field_limit = packing::field_limit(plan.bits());
+    packed.proof = plan.descriptor() + ", " + std::to_string(plan.depth) +
+                   " channels deep: the largest field reaches " +
+                   std::to_string(packed.proof_largest_field) + " of " +
+                   std::to_string(packed.proof_field_limit) +
+                   (plan.guaranteed ? ", guaranteed for any weights" : ", proved on these weights");
+    const Finish finish = finish_of(layer, plan);
+    packed.weights = pack_weights(layer, plan, finish);
+    packed.scratch_bytes = scratch_bytes(plan);
+    packed.generate = [plan, output = output_of(layer, finish, Layout::Planar)](Layout layout) {
+        Output to = output;
+        to.layout = layout;
+        return lowered(plan, to, generate::Scheduling::List);
+    };
+    return packed;
+}
+
+std::vector<std::pair<double, Plan>> PackedConvolution::ranked(const IntegerLayer& layer) {
+    std::vector<std::pair<double, Plan>> all;
+    for (const Plan& plan : plans(layer)) {
+        const Output output = output_of(layer, finish_of(layer, plan), Layout::Planar);
+        all.emplace_back(estimated(plan, output).cycles, plan);
+    }
+    std::ranges::stable_sort(all, {}, &std::pair<double, Plan>::first);
+    return all;
+}
+
+std::vector<Candidate> PackedConvolution::candidates(const IntegerLayer& layer) const {
+    packing::check_layer(layer);
+    std::vector<Candidate> all;
+    if (refuses_shape(layer.shape)) return all;
+    for (const auto& [cycles, plan] : ranked(layer)) {
+        all.push_back({plan.descriptor(), plan.guaranteed, cycles, [layer, plan = plan] {
+                           return packed(layer, plan);
+                       }});
+    }
+    return all;
+}
+
+PackedLayer PackedConvolution::pack(const IntegerLayer& layer) const {
+    packing::check_layer(layer);
+    if (const auto why = refuses_shape(layer.shape))
+        throw std::runtime_error("layer " + layer.name + ": rp-conv cannot pack it: " + *why);
+    const auto all = ranked(layer);
+    if (all.empty()) explain(layer);
+    const Plan* best = &all.front().second;
+    double least = 0;
+    for (std::size_t k = 0; k < std::min(kScheduled, all.size()); ++k) {
+        const Plan& plan = all[k].second;
+        const Output output = output_of(layer, finish_of(layer, plan), Layout::Planar);
+        const double cycles = lowered(plan, output, generate::Scheduling::List).cycles;
+        if (k == 0 || cycles < least) {
+            least = cycles;
+            best = &plan;
+        }
+    }
+    return packed(layer, *best);
+}
+
+}  // namespace
+
+}  // namespace packed_conv
+
+const Kernel& rp_conv_kernel() {
+    static const packed_conv::PackedConvolution kernel;
+    return kernel;
+}
+
+}  // namespace mixq::kernels

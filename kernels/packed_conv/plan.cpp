@@ -1,0 +1,452 @@
+// Which packings a convolution can have.
+#include "kernels/packed_conv/plan.h"
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+
+#include "kernels/packing/requantise.h"
+
+namespace mixq::kernels::packed_conv {
+
+namespace {
+
+// S and Ns of every shape. Fields below 10 bits hold four activations to a word, up to 12 three, and the widest two.
+struct Fields {
+    int bits;
+    int elements;
+};
+
+constexpr std::array kFields{Fields{8, 4},
+                             Fields{10, 3},
+                             Fields{11, 3},
+                             Fields{12, 3},
+                             Fields{13, 3},
+                             Fields{13, 2},
+                             Fields{14, 2},
+                             Fields{15, 2},
+                             Fields{16, 2}};
+constexpr int kWord = 32;
+constexpr int kMostOffset = 4092;   // of a load, in bytes
+constexpr int kLargestDepth = 64;   // channels unrolled: 6 multiplies each
+constexpr int kMostUnrolled = 420;  // multiplies of a strip: code of 4 KB
+constexpr int kLaneBits = 16;
+
+int ceil_divide(int a, int b) {
+    return (a + b - 1) / b;
+}
+
+Form form_of(const Fields& fields) {
+    if (fields.bits == 8) return Form::Bytes;
+    return fields.bits * fields.elements <= kWord ? Form::Aligned : Form::Straddled;
+}
+
+int first_bit_of(const Fields& fields) {
+    return form_of(fields) == Form::Straddled ? 0 : kWord - fields.bits * fields.elements;
+}
+
+// The most taps of a word whose upper fields the next strip can take over: its own fields, or what lies above bit 32.
+int most_taps(const Fields& fields) {
+    return form_of(fields) == Form::Straddled ? fields.elements : fields.elements + 1;
+}
+
+std::optional<Plan> shaped(const Geometry& geometry,
+                           traces::Precision precision,
+                           const Fields& fields,
+                           bool narrow) {
+    Plan plan;
+    plan.geometry = geometry;
+    for (const bool whole : {true, false}) {
+        const int taps = whole ? geometry.taps : std::min(geometry.taps, fields.elements);
+        if (taps > most_taps(fields)) continue;
+        const auto placement = packing::place(
+            {fields.bits, fields.elements, taps}, precision, first_bit_of(fields), narrow);
+        if (!placement) continue;
+        plan.placement = *placement;
+        plan.chunks = ceil_divide(geometry.taps, taps);
+        return plan;
+    }
+    return std::nullopt;
+}
+
+// With the channels divided evenly over the fewest groups of at most `most` that loads can reach; nothing if none can.
+std::optional<Plan> divided(Plan plan, std::int64_t most) {
+    const traces::Layer& layer = plan.geometry.layer;
+    int depth = static_cast<int>(std::min<std::int64_t>({most, kLargestDepth, layer.in_channels}));
+    for (; depth >= 1; --depth) {
+        plan.groups = ceil_divide(layer.in_channels, depth);
+        plan.depth = ceil_divide(layer.in_channels, plan.groups);
+        const int rows = layer.stride + layer.kernel_height;
+        if (4 * plan.group_words() <= kMostOffset && rows * plan.row_bytes() <= kMostOffset &&
+            (plan.depth == 1 || 2 * plan.multiply_words() <= kMostUnrolled)) {
+            return plan;
+        }
+    }
+    return std::nullopt;
+}
+
+std::int64_t filter_taps(const traces::Layer& layer) {
+    return std::int64_t{layer.kernel_height} * layer.kernel_width;
+}
+
+std::span<const std::int8_t> group_weights(const IntegerLayer& layer,
+                                           int depth,
+                                           int filter,
+                                           int group) {
+    const traces::Layer& shape = layer.shape;
+    const int first = std::min(group * depth, shape.in_channels);
+    const int channels = std::min(depth, shape.in_channels - first);
+    const std::int64_t taps = filter_taps(shape);
+    return std::span(layer.weights)
+        .subspan(
+            static_cast<std::size_t>((std::int64_t{filter} * shape.in_channels + first) * taps),
+            static_cast<std::size_t>(channels * taps));
+}
+
+struct Worst {
+    std::int64_t field = 0;
+    int filter = 0;
+};
+
+Worst worst_field(const IntegerLayer& layer, int depth) {
+    Worst worst;
+    for (int filter = 0; filter < layer.shape.out_channels; ++filter) {
+        for (int group = 0; group * depth < layer.shape.in_channels; ++group) {
+            const auto reach = packing::actual_reach(group_weights(layer, depth, filter, group),
+                                                     layer.precision.activation_bits);
+            if (reach.most > worst.field) worst = {reach.most, filter};
+        }
+    }
+    return worst;
+}
+
+// The weight word of one chunk of one phase of a kernel row, before it is cut to 32 bits.
+std::int64_t weight_word(const IntegerLayer& layer,
+                         const Plan& plan,
+                         int filter,
+                         int channel,
+                         int phase,
+                         int row,
+                         int chunk) {
+    const traces::Layer& shape = layer.shape;
+    const Geometry& geometry = plan.geometry;
+    std::int64_t word = 0;
+    for (int field = 0; field < plan.taps(); ++field) {
+        // Taps run against the activations: field 0 belongs to the last tap.
+        const int tap = geometry.taps - 1 - (chunk * plan.elements() + field);
+        const int column = tap * geometry.phases + phase;
+        if (tap < 0 || column >= shape.kernel_width) continue;
+        const std::int64_t at =
+            ((std::int64_t{filter} * shape.in_channels + channel) * shape.kernel_height + row) *
+                shape.kernel_width +
+            column;
+        word += layer.weights[static_cast<std::size_t>(at)] *
+                (std::int64_t{1} << (plan.bits() * field + plan.placement.weight_shift));
+    }
+    return word;
+}
+
+template <typename Visit>
+void for_each_word(
+    const IntegerLayer& layer, const Plan& plan, int filter, int group, Visit visit) {
+    for (int k = 0; k < plan.depth; ++k) {
+        const int channel = group * plan.depth + k;
+        for (int phase = 0; phase < plan.geometry.phases; ++phase) {
+            for (int row = 0; row < layer.shape.kernel_height; ++row) {
+                for (int chunk = 0; chunk < plan.chunks; ++chunk) {
+                    visit(channel < layer.shape.in_channels
+                              ? weight_word(layer, plan, filter, channel, phase, row, chunk)
+                              : 0);
+                }
+            }
+        }
+    }
+}
+
+bool words_fit(const IntegerLayer& layer, const Plan& plan, int* bad_filter) {
+    bool fit = true;
+    for (int filter = 0; filter < layer.shape.out_channels && fit; ++filter) {
+        for (int group = 0; group < plan.groups && fit; ++group) {
+            for_each_word(layer, plan, filter, group, [&](std::int64_t word) {
+                if (word < INT32_MIN || word > INT32_MAX) fit = false;
+            });
+        }
+        if (!fit) *bad_filter = filter;
+    }
+    return fit;
+}
+
+// The deepest groups whose fields hold these weights.
+int proved_depth(const IntegerLayer& layer, int field_bits) {
+    for (int depth = std::min(kLargestDepth, layer.shape.in_channels); depth > 0; --depth) {
+        if (worst_field(layer, depth).field <= packing::field_limit(field_bits)) return depth;
+    }
+    return 0;
+}
+
+bool range_fits(const packing::Range& range, int bits) {
+    const std::int64_t limit = std::int64_t{1} << (bits - 1);
+    return range.least >= -limit && range.greatest < limit;
+}
+
+void append(std::vector<std::uint8_t>& bytes, std::uint64_t word) {
+    for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<std::uint8_t>(word >> (8 * i)));
+}
+
+// A bias in fields `from` to the last, as the accumulator holds them.
+std::uint64_t spread(const Plan& plan, std::uint64_t bias, int from, int fields) {
+    std::uint64_t word = 0;
+    for (int n = from; n < fields; ++n) word += bias << (plan.first_bit() + n * plan.bits());
+    return word;
+}
+
+// Of Bytes and Aligned forms the high word alone: with Ns biased fields it also serves as the carry of nothing. Straddled: the
+// high word, what the low one needs beside a carry, and the low word before the first strip.
+void append_constants(std::vector<std::uint8_t>& bytes, const Plan& plan, std::uint64_t bias) {
+    if (plan.form() != Form::Straddled) {
+        std::uint64_t word = 0;
+        for (int n = 0; n < plan.elements(); ++n) word += bias << (n * plan.bits());
+        append(bytes, word);
+        return;
+    }
+    const int fields = plan.placement.shape.fields();
+    const std::uint64_t upper = spread(plan, bias, plan.taps() - 1, fields);
+    append(bytes, upper >> kWord);
+    append(bytes, upper);
+    append(bytes, spread(plan, bias, 0, fields));
+}
+
+// What the sums begin at so that they end at the accumulators: the fields' biases, `total` over all groups, come off.
+void append_starts(std::vector<std::uint8_t>& bytes, const Plan& plan, std::int64_t total) {
+    const auto bias = static_cast<std::uint32_t>(-total);
+    const int s = plan.bits();
+    std::vector<std::uint32_t> words;
+    if (plan.wide) {
+        std::uint32_t word = 0;
+        for (int n = plan.elements(); n-- > 0;) {
+            word = bias + (word << s);
+            words.insert(words.begin(), word);
+        }
+    } else if (plan.form() == Form::Bytes) {
+        words.assign(2, (bias & 0xffff) * 0x10001);
+    } else if (plan.form() == Form::Straddled) {
+        words = {((bias + (bias << s)) & 0xffff) * 0x10001, bias};
+    } else if (plan.elements() == 2) {
+        words = {bias + ((bias + (s < kWord / 2 ? bias << s : 0)) << kLaneBits)};
+    } else {
+        words = {bias + (bias << s) + ((bias + (bias << s)) << kLaneBits), bias};
+    }
+    words.resize(static_cast<std::size_t>(plan.start_words()), 0);
+    for (const std::uint32_t word : words) append(bytes, word);
+}
+
+}  // namespace
+
+Geometry geometry_of(const traces::Layer& layer) {
+    Geometry geometry;
+    geometry.layer = layer;
+    geometry.phases = std::min(layer.stride, layer.kernel_width);
+    geometry.taps = ceil_divide(layer.kernel_width, layer.stride);
+    if (layer.stride == 1) {
+        geometry.length = layer.width;
+        geometry.first = layer.kernel_width - 1 - layer.padding_x;
+    } else {
+        geometry.length = layer.out_width() + geometry.taps - 1;
+        geometry.first = geometry.taps - 1;
+    }
+    // Two output rows at a time.
+    const int rows = layer.out_height();
+    geometry.rows = (rows - 1) * layer.stride + layer.kernel_height;
+    return geometry;
+}
+
+Form Plan::form() const {
+    return form_of({bits(), elements()});
+}
+
+int Plan::sum_words() const {
+    if (wide) return elements();
+    return elements() > 2 ? 2 : 1;
+}
+
+int Plan::multiplied_strips() const {
+    const int words = ceil_divide(geometry.length, elements());
+    return std::min(strips(), words + chunks - 1);
+}
+
+int Plan::strips() const {
+    return geometry.last() / elements() + 1;
+}
+
+int Plan::group_bytes() const {
+    return (geometry.rows * row_bytes() + 7) / 8 * 8;
+}
+
+int Plan::exact_bits() const {
+    if (!wide) return kLaneBits;
+    return form() == Form::Straddled ? kWord - bits() : kWord;
+}
+
+std::string Plan::descriptor() const {
+    std::string text = "SMLAL " + std::to_string(elements()) + "x" + std::to_string(taps()) +
+                       " S=" + std::to_string(bits()) + " T=" + std::to_string(multiply_words());
+    if (wide) text += " wide";
+    return text;
+}
+
+std::vector<Plan> guaranteed_plans(const traces::Layer& layer, traces::Precision precision) {
+    std::vector<Plan> all;
+    const Geometry geometry = geometry_of(layer);
+    for (const Fields& fields : kFields) {
+        auto plan = shaped(geometry, precision, fields, false);
+        if (!plan) continue;
+        plan->guaranteed = true;
+        plan =
+            divided(*plan, packing::guaranteed_depth(fields.bits, precision, filter_taps(layer)));
+        if (!plan) continue;
+        plan->wide = true;
+        const std::int64_t most =
+            packing::guaranteed_reach(precision, filter_taps(layer) * layer.in_channels);
+        if (!range_fits({-most, most}, plan->exact_bits())) continue;
+        plan->wide = false;
+        all.push_back(*plan);
+    }
+    return all;
+}
+
+std::vector<Plan> plans(const IntegerLayer& layer) {
+    std::vector<Plan> all;
+    const packing::Range range = packing::accumulator_range(layer);
+    const auto add = [&](std::optional<Plan> plan) {
+        if (!plan) return;
+        plan->wide = !range_fits(range, kLaneBits);
+        int filter = 0;
+        if (!range_fits(range, plan->exact_bits()) || !words_fit(layer, *plan, &filter)) return;
+        all.push_back(*plan);
+    };
+    const Geometry geometry = geometry_of(layer.shape);
+    for (const Fields& fields : kFields) {
+        const auto guaranteed = shaped(geometry, layer.precision, fields, false);
+        int depth = 0;
+        if (guaranteed) {
+            auto plan = divided(
+                *guaranteed,
+                packing::guaranteed_depth(fields.bits, layer.precision, filter_taps(layer.shape)));
+            if (plan) {
+                plan->guaranteed = true;
+                depth = plan->depth;
+                add(plan);
+            }
+        }
+        const auto narrow = shaped(geometry, layer.precision, fields, true);
+        if (!narrow) continue;
+        const auto proved = divided(*narrow, proved_depth(layer, fields.bits));
+        if (proved && proved->depth > depth) add(proved);
+    }
+    return all;
+}
+
+std::int64_t prove(const IntegerLayer& layer, const Plan& plan) {
+    const auto fail = [&](int filter, const std::string& why) {
+        throw std::runtime_error("layer " + layer.name + ": rp-conv cannot pack filter " +
+                                 std::to_string(filter) + " as " + plan.descriptor() + " at " +
+                                 to_string(layer.precision) + ": " + why);
+    };
+    const Worst worst = worst_field(layer, plan.depth);
+    if (worst.field > packing::field_limit(plan.bits())) {
+        fail(worst.filter,
+             "a field of " + std::to_string(plan.bits()) + " bits would reach " +
+                 std::to_string(worst.field));
+    }
+    int filter = 0;
+    if (!words_fit(layer, plan, &filter)) fail(filter, "a weight word leaves 32 bits");
+    for (int k = 0; k < layer.shape.out_channels; ++k) {
+        if (!range_fits(packing::accumulator_range(layer, k), plan.exact_bits()))
+            fail(k, "its sum may leave " + std::to_string(plan.exact_bits()) + " bits");
+    }
+    return worst.field;
+}
+
+void explain(const IntegerLayer& layer) {
+    const Worst worst = worst_field(layer, 1);
+    throw std::runtime_error("layer " + layer.name + ": rp-conv cannot pack filter " +
+                             std::to_string(worst.filter) + " at " + to_string(layer.precision) +
+                             ": one of its channels reaches " + std::to_string(worst.field) +
+                             " and no field that fits the registers holds it");
+}
+
+Finish finish_of(const IntegerLayer& layer, const Plan& plan) {
+    Finish finish;
+    finish.shift = layer.shift;
+    finish.bias = layer.bias;
+    finish.multiplier = layer.multiplier;
+    finish.multiplier.resize(layer.bias.size(), 0);
+    if (layer.output_bits == 0) return finish;
+    // Largest left shift of all multipliers, biases and results that keeps 32 bits.
+    std::int64_t multiplier = 1;
+    std::int64_t result = 1;
+    std::int64_t sum = 1;
+    for (std::size_t k = 0; k < layer.bias.size(); ++k) {
+        const std::int64_t m = layer.multiplier[k];
+        const std::int64_t magnitude =
+            packing::accumulator_range(layer, static_cast<int>(k)).magnitude();
+        const std::int64_t bias = layer.bias[k] < 0 ? -std::int64_t{layer.bias[k]} : layer.bias[k];
+        multiplier = std::max(multiplier, m);
+        sum = std::max(sum, magnitude);
+        result = std::max(result, (m * magnitude >> kLaneBits) + 1 + bias);
+    }
+    const auto fits = [](std::int64_t value, int left) { return value << left <= INT32_MAX; };
+    const auto scale = [&](std::vector<std::int32_t>& values, int left) {
+        for (std::int32_t& value : values)
+            value = static_cast<std::int32_t>(std::int64_t{value} << left);
+    };
+    if (plan.wide) {
+        while (finish.sum_shift < kLaneBits && fits(sum, finish.sum_shift + 1)) ++finish.sum_shift;
+        finish.long_product = !fits(multiplier, kLaneBits - finish.sum_shift);
+        if (finish.long_product) {
+            finish.sum_shift = 0;
+            return finish;
+        }
+        scale(finish.multiplier, kLaneBits - finish.sum_shift);
+        multiplier <<= kLaneBits - finish.sum_shift;
+    }
+    const int left = kLaneBits - layer.shift;
+    if (left >= 0 && fits(multiplier, left) && fits(result, left)) {
+        scale(finish.multiplier, left);
+        scale(finish.bias, left);
+        finish.halves = true;
+    }
+    return finish;
+}
+
+std::vector<std::uint8_t> pack_weights(const IntegerLayer& layer,
+                                       const Plan& plan,
+                                       const Finish& finish) {
+    std::vector<std::uint8_t> bytes;
+    for (int filter = 0; filter < layer.shape.out_channels; ++filter) {
+        std::vector<std::uint8_t> groups;
+        std::int64_t total = 0;
+        for (int group = 0; group < plan.groups; ++group) {
+            const std::int64_t bias =
+                packing::actual_reach(group_weights(layer, plan.depth, filter, group),
+                                      layer.precision.activation_bits)
+                    .bias;
+            total += bias;
+            const std::size_t before = groups.size();
+            for_each_word(layer, plan, filter, group, [&](std::int64_t word) {
+                append(groups, static_cast<std::uint64_t>(word));
+            });
+            append_constants(groups, plan, static_cast<std::uint64_t>(bias));
+            groups.resize(before + 4 * static_cast<std::size_t>(plan.group_words()), 0);
+        }
+        append_starts(bytes, plan, total);
+        bytes.insert(bytes.end(), groups.begin(), groups.end());
+        const auto at = static_cast<std::size_t>(filter);
+        append(bytes, static_cast<std::uint32_t>(finish.multiplier[at]));
+        append(bytes, static_cast<std::uint32_t>(finish.bias[at]));
+    }
+    bytes.insert(bytes.end(), 8, 0);
+    return bytes;
+}
+
+}  // namespace mixq::kernels::packed_conv

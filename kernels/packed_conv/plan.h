@@ -1,0 +1,136 @@
+// How rp-conv runs a convolution: the shape of its fields, how deep it accumulates, and where everything lies.
+//
+// One SMLAL multiplies a word of Ns activations of a row by a word of Nk weights of a kernel row. Products of all kernel rows and
+// of `depth` input channels (a group) add up in the packed accumulator; then the Ns lowest fields, which are complete, are added
+// into sums (see Form), and the others carry over to the next strip of the row (Theorem IV.1 of the paper: RP). A stride is a
+// convolution of stride 1 over its phases: columns 0, s, 2s, .. and 1, s + 1, .. are rows of their own.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kernels/network/network.h"
+#include "kernels/packing/packing.h"
+
+namespace mixq::kernels::packed_conv {
+
+// The layer as rows of stride 1.
+struct Geometry {
+    traces::Layer layer;
+    int phases = 1;
+    int taps = 3;  // of one phase of a kernel row
+    int length =
+        0;  // activations of one phase of an input row; with the left padding where there are phases
+    int first = 0;  // the position (strip * Ns + field) of output column 0
+    int rows = 0;   // input rows kept, zero rows above and below included
+
+    // The input column of element t of a phase; outside 0 .. width - 1: zero.
+    int column(int phase, int t) const {
+        return phases == 1 ? t : layer.stride * t + phase - layer.padding_x;
+    }
+
+    int last() const { return first + layer.out_width() - 1; }
+};
+
+Geometry geometry_of(const traces::Layer& layer);
+
+// How complete fields reach their sums.
+enum class Form : std::uint8_t {
+    Bytes,     // 4 fields of 8 bits: UXTAB16 to lanes
+    Aligned,   // Ns fields end at bit 32: shifted additions
+    Straddled  // the third field lies across bit 32
+};
+
+struct Plan {
+    Geometry geometry;
+    packing::Placement placement;
+    int chunks = 1;  // weight words of one phase of a kernel row, Ns taps apart
+    int depth = 1;   // input channels of a group
+    int groups = 1;
+    bool wide = false;        // sums have a word each; else two share one, as signed 16-bit lanes
+    bool guaranteed = false;  // the depth holds for any weights
+
+    Form form() const;
+
+    int bits() const { return placement.shape.bits; }
+
+    int elements() const { return placement.shape.elements; }
+
+    int taps() const { return placement.shape.taps; }  // of one weight word
+
+    int first_bit() const { return placement.first_bit(); }
+
+    // Words of sums of one strip of one output row.
+    int sum_words() const;
+    // Strips that multiply, and all: the last may only receive a carry.
+    int multiplied_strips() const;
+    int strips() const;
+
+    // Words of packed activations of one phase of a row: `chunks - 1` zero words come first.
+    int row_words() const { return multiplied_strips() + chunks - 1; }
+
+    // All bytes; a group holds [row][channel][phase][word].
+    int row_bytes() const { return 4 * depth * geometry.phases * row_words(); }
+
+    int group_bytes() const;
+
+    // Weight words of one group: [channel][phase][kernel row][chunk], then constants, an even number.
+    int constant_words() const { return form() == Form::Straddled ? 3 : 1; }
+
+    int multiply_words() const {
+        return depth * geometry.phases * geometry.layer.kernel_height * chunks;
+    }
+
+    int group_words() const { return (multiply_words() + constant_words() + 1) / 2 * 2; }
+
+    // Of one filter: the sums' starts, the groups, multiplier and bias; an even number.
+    int start_words() const { return (sum_words() + 1) / 2 * 2; }
+
+    int filter_words() const { return start_words() + groups * group_words() + 2; }
+
+    // Bits of a sum that are exact, sign included.
+    int exact_bits() const;
+    std::string descriptor() const;  // "SMLAL 3x3 S=12 T=9"
+};
+
+// Every plan that fits the shape at these bits at all: as deep as the guarantee allows, divided evenly. Never wide.
+std::vector<Plan> guaranteed_plans(const traces::Layer& layer, traces::Precision precision);
+
+// Every plan that fits these weights, guaranteed ones included, each wide where its sums need it.
+std::vector<Plan> plans(const IntegerLayer& layer);
+
+// Throws std::runtime_error naming the layer, the filter and the bound where these weights overflow a field or a factor of the plan.
+// Otherwise the largest value any field reaches.
+std::int64_t prove(const IntegerLayer& layer, const Plan& plan);
+
+// Throws std::runtime_error that says why no plan holds these weights, naming the filter.
+[[noreturn]] void explain(const IntegerLayer& layer);
+
+// How sums become bytes: ((multiplier * sum >> 16) + bias) >> shift, clamped. All that is exact in 32 bits is moved into the
+// constants.
+struct Finish {
+    int sum_shift = 0;          // wide sums: left by so much, then SMMLA
+    bool long_product = false;  // wide sums: no shift makes the high word of one product enough
+    bool halves =
+        false;      // constants scaled so that the result is the high half: two are clamped at once
+    int shift = 0;  // right, where not halves
+    std::vector<std::int32_t> multiplier;
+    std::vector<std::int32_t> bias;
+};
+
+Finish finish_of(const IntegerLayer& layer, const Plan& plan);
+
+// The blob described above, and 8 zero bytes.
+std::vector<std::uint8_t> pack_weights(const IntegerLayer& layer,
+                                       const Plan& plan,
+                                       const Finish& finish);
+
+// The accumulators [filter][row][column] by the plan's own arithmetic, from packed weights: what the generated code does, in
+// C++. For tests and hosts.
+std::vector<std::int32_t> accumulate(const Plan& plan,
+                                     const std::vector<std::uint8_t>& weights,
+                                     const std::vector<std::uint8_t>& input);
+
+}  // namespace mixq::kernels::packed_conv

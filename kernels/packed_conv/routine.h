@@ -1,0 +1,25 @@
+// The generated code of rp-conv.
+#pragma once
+
+#include "kernels/generate/routine.h"
+#include "kernels/kernel.h"
+#include "kernels/packed_conv/plan.h"
+
+namespace mixq::kernels::packed_conv {
+
+// What of a layer the code depends on beside its plan.
+struct Output {
+    std::string name;  // of the layer
+    int bits = 8;      // 0: logits
+    Layout layout = Layout::Planar;
+    Finish finish;  // its constants are in the packed weights
+};
+
+// Scratch: the sums of two output rows, then the packed input.
+std::uint32_t scratch_bytes(const Plan& plan);
+
+// What is known of the routine without scheduling it, and the routine.
+generate::Estimate estimated(const Plan& plan, const Output& output);
+generate::Lowered lowered(const Plan& plan, const Output& output, generate::Scheduling how);
+
+}  // namespace mixq::kernels::packed_conv
