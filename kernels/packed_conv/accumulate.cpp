@@ -111,7 +111,7 @@ class Row {
             const auto hi = static_cast<std::uint32_t>(accumulator >> 32);
             empty(lo, hi, sums[static_cast<std::size_t>(strip)]);
             const std::uint32_t carried =
-                straddled ? word_at(weights_, constants + 1) + (hi >> (3 * plan_.bits() - 32))
+                straddled ? word_at(weights_, constants + 1) + (hi >> plan_.bits_above())
                           : hi << plan_.first_bit();
             accumulator = std::uint64_t{high} << 32 | carried;
         }
@@ -121,14 +121,20 @@ class Row {
         const int s = plan_.bits();
         const int first = plan_.first_bit();
         if (plan_.form() == Form::Straddled) {
-            const std::uint32_t upper = (hi & ((1u << (3 * s - 32)) - 1)) << (32 - 2 * s);
+            const int above = plan_.bits_above();
+            const std::uint32_t upper = (hi & ((1u << above) - 1)) << (s - above);
             if (plan_.wide) {
                 u[0] += lo;
                 u[1] += lo >> s;
             } else {
                 u[0] = add_lanes(u[0], lanes(lo, lo << (kLaneBits - s) >> kLaneBits));
             }
-            u[plan_.wide ? 2 : 1] += (lo >> (2 * s)) + upper;
+            if (plan_.elements() == 3) {
+                u[plan_.wide ? 2 : 1] += (lo >> (2 * s)) + upper;
+            } else {
+                const std::uint32_t both = (lo >> (2 * s)) + (upper << s);
+                u[1] = add_lanes(u[1], lanes(both, both << (kLaneBits - s) >> kLaneBits));
+            }
         } else if (plan_.wide) {
             for (int n = 0; n < plan_.elements(); ++n)
                 u[static_cast<std::size_t>(n)] += lo >> (first + n * s);
@@ -150,9 +156,12 @@ class Row {
             return static_cast<std::int32_t>(sum << s) >> s;
         }
         if (plan_.form() == Form::Bytes) return n < 2 ? bottom(u[k]) : top(u[k - 2]);
-        if (n == 2) return bottom(u[1]);
+        if (n == 3) return top(u[1]);
+        std::uint32_t third = u[1];
+        if (plan_.elements() == 4) third -= (third >> kLaneBits) << s;
+        if (n == 2) return bottom(third);
         if (plan_.form() == Form::Straddled) {
-            const std::uint32_t x = u[0] - (u[1] << (kLaneBits + s));
+            const std::uint32_t x = u[0] - (third << (kLaneBits + s));
             return n == 1 ? top(x) : bottom(x - ((x >> kLaneBits) << s));
         }
         const std::uint32_t x = plan_.elements() > 2 ? u[0] - (u[1] << s) : u[0];

@@ -18,6 +18,7 @@ struct Fields {
 };
 
 constexpr std::array kFields{Fields{8, 4},
+                             Fields{9, 4},
                              Fields{10, 3},
                              Fields{11, 3},
                              Fields{12, 3},
@@ -230,7 +231,8 @@ void append_starts(std::vector<std::uint8_t>& bytes, const Plan& plan, std::int6
     } else if (plan.form() == Form::Bytes) {
         words.assign(2, (bias & 0xffff) * 0x10001);
     } else if (plan.form() == Form::Straddled) {
-        words = {((bias + (bias << s)) & 0xffff) * 0x10001, bias};
+        const std::uint32_t with_next = (bias + (bias << s)) & 0xffff;
+        words = {with_next * 0x10001, plan.elements() == 3 ? bias : with_next | bias << kLaneBits};
     } else if (plan.elements() == 2) {
         words = {bias + ((bias + (s < kWord / 2 ? bias << s : 0)) << kLaneBits)};
     } else {
@@ -284,7 +286,7 @@ int Plan::group_bytes() const {
 
 int Plan::exact_bits() const {
     if (!wide) return kLaneBits;
-    return form() == Form::Straddled ? kWord - bits() : kWord;
+    return form() == Form::Straddled ? kWord - (elements() - 2) * bits() : kWord;
 }
 
 std::string Plan::descriptor() const {

@@ -40,7 +40,7 @@ Geometry geometry_of(const traces::Layer& layer);
 enum class Form : std::uint8_t {
     Bytes,     // 4 fields of 8 bits: UXTAB16 to lanes
     Aligned,   // Ns fields end at bit 32: shifted additions
-    Straddled  // the third field lies across bit 32
+    Straddled  // the last of 3 or 4 fields lies across bit 32
 };
 
 struct Plan {
@@ -89,6 +89,9 @@ struct Plan {
     int start_words() const { return (sum_words() + 1) / 2 * 2; }
 
     int filter_words() const { return start_words() + groups * group_words() + 2; }
+
+    // Bits of field Ns - 1 in the high word of the accumulator.
+    int bits_above() const { return elements() * bits() - 32; }
 
     // Bits of a sum that are exact, sign included.
     int exact_bits() const;

@@ -46,7 +46,7 @@ void add_shifted(Code& code, Reg sum, Reg from, int right) {
 
 void empty_straddled(Code& code, const Plan& plan, const Accumulator& acc, Update& update) {
     const int s = plan.bits();
-    const int above = 3 * s - kWordBits;  // bits of the third field in the high word
+    const int above = plan.bits_above();
     if (plan.wide) {
         update(0, [&](Reg sum) { code.add(sum, sum, acc.lo); });
         update(1, [&](Reg sum) { add_shifted(code, sum, acc.lo, s); });
@@ -64,8 +64,18 @@ void empty_straddled(Code& code, const Plan& plan, const Accumulator& acc, Updat
         } else {
             code.ubfx(upper, acc.hi, 0, above);
         }
-        add_shifted(code, sum, acc.lo, 2 * s);
-        code.add(sum, sum, upper, lsl(kWordBits - 2 * s));
+        if (plan.elements() == 3) {
+            add_shifted(code, sum, acc.lo, 2 * s);
+            code.add(sum, sum, upper, lsl(s - above));
+            return;
+        }
+        const Reg lower = code.value();
+        const Reg both = code.value();
+        const Reg pair = code.value();
+        code.shift(lower, acc.lo, lsr(2 * s));
+        code.orr(both, lower, upper, lsl(2 * s - above));
+        code.pkhbt(pair, both, both, kLaneBits - s);
+        code.uadd16(sum, sum, pair);
     });
 }
 
@@ -153,7 +163,7 @@ void carry(Code& code,
         const Reg low = code.value();
         code.ldr(low, word_of(constants, 1));
         for (const Accumulator& acc : accumulators)
-            code.add(acc.lo, low, acc.hi, lsr(3 * plan.bits() - kWordBits));
+            code.add(acc.lo, low, acc.hi, lsr(plan.bits_above()));
     } else if (plan.first_bit() > 0) {
         for (const Accumulator& acc : accumulators)
             code.shift(acc.lo, acc.hi, lsl(plan.first_bit()));
@@ -181,23 +191,35 @@ std::vector<Sum> read_sums(Code& code, const Plan& plan, At at, const std::vecto
         return sums;
     }
     const bool third = plan.elements() > 2;
+    const auto without_upper = [&](Reg lanes) {
+        // The lower lane holds the upper one's sum too, S bits up.
+        const Reg low = code.value();
+        const Reg bottom = code.value();
+        code.and_(low, lanes, ((1u << (kLaneBits - s)) - 1) << kLaneBits);
+        code.sub(bottom, lanes, low, lsr(kLaneBits - s));
+        return bottom;
+    };
     const bool others = wanted[0] || wanted[1];
     std::vector<bool> loads{others};
     if (third) loads.push_back(true);
     const std::vector<Reg> words = load_sums(code, plan, at, loads);
-    if (third) sums[2] = {words[1], Sum::Bottom};
+    Reg upper;
+    if (third) {
+        upper = words[1];
+        if (plan.elements() == 4) {
+            sums[3] = {upper, Sum::Top};
+            if (wanted[2] || others) upper = without_upper(upper);
+        }
+        sums[2] = {upper, Sum::Bottom};
+    }
     if (!others) return sums;
     Reg x = words[0];
     if (plan.form() == Form::Straddled) {
         x = code.value();
-        code.sub(x, words[0], words[1], lsl(kLaneBits + s));
+        code.sub(x, words[0], upper, lsl(kLaneBits + s));
         sums[1] = {x, Sum::Top};
         if (!wanted[0]) return sums;
-        const Reg low = code.value();
-        const Reg bottom = code.value();
-        code.and_(low, x, ((1u << (kLaneBits - s)) - 1) << kLaneBits);
-        code.sub(bottom, x, low, lsr(kLaneBits - s));
-        sums[0] = {bottom, Sum::Bottom};
+        sums[0] = {without_upper(x), Sum::Bottom};
         return sums;
     }
     if (third) {
