@@ -63,6 +63,8 @@ std::vector<std::uint8_t> pack_filters(const IntegerLayer& layer, const Winograd
 
 class Winograd final : public Kernel {
   public:
+    Purpose purpose() const override { return Purpose::Deploy; }
+
     std::string_view name() const override { return "winograd"; }
 
     std::string_view summary() const override {

@@ -17,6 +17,8 @@ constexpr std::size_t kScheduled = 3;  // candidates whose schedules are compare
 
 class PackedConvolution : public Kernel {
   public:
+    Purpose purpose() const override { return Purpose::Deploy; }
+
     std::string_view name() const override { return "rp-conv"; }
 
     std::string_view summary() const override {
