@@ -13,6 +13,7 @@
 
 #include "sim/address_program.h"
 #include "sim/cores/core.h"
+#include "sim/double_precision.h"
 #include "sim/isa/hex.h"
 #include "sim/machine_code.h"
 #include "sim/machine_system.h"
@@ -129,6 +130,7 @@ struct Machine::State {
     std::string access_cause(uc_err error) const;
     std::string where(std::uint32_t pc) const;
     std::uint16_t halfword(std::uint32_t address) const;
+    bool executed_double(std::uint32_t encoding);
     void end(Ending why);
 
     std::uint64_t now() const;
@@ -866,6 +868,18 @@ std::optional<Stop> Machine::State::stopped(uc_err error, std::uint32_t& pc) {
             pc += 2;
             return std::nullopt;
         }
+        const std::uint32_t encoding = std::uint32_t{hint} << 16 | halfword(pc + 2);
+        FloatState unused;
+        if (error == UC_ERR_INSN_INVALID && execute_double(encoding, unused)) {
+            if (!executed_double(encoding))
+                return fault(pc,
+                             "a double-precision instruction, but the FPU of " +
+                                 std::string(board.name) + " has single precision only");
+            pc += 4;
+            write_register(UC_ARM_REG_PC, pc | 1);
+            finish_block(pc);
+            return ending == Ending::None ? std::nullopt : stopped(UC_ERR_OK, pc);
+        }
         return fault(pc, access_cause(error));
     }
     finish_block(pc);
@@ -873,6 +887,29 @@ std::optional<Stop> Machine::State::stopped(uc_err error, std::uint32_t& pc) {
     if (pc == kReturnAddress) return Stop{Halt::Returned, kReturnAddress, 0, {}};
     if (halfword(pc) == kWfi || halfword(pc - 2) == kWfi) return idle(pc, true);
     return fault(pc, "the emulator stopped without a reason");
+}
+
+// The emulated core has single precision only. False where the board has no more either.
+bool Machine::State::executed_double(std::uint32_t encoding) {
+    if (!board.double_precision) return false;
+    FloatState state;
+    for (std::size_t k = 0; k < kDoubles; ++k)
+        check(uc_reg_read(uc, UC_ARM_REG_D0 + static_cast<int>(k), &state.d[k]), "read a double");
+    state.fpscr = read_register(UC_ARM_REG_FPSCR);
+    const std::uint32_t status = read_register(UC_ARM_REG_XPSR);
+    state.flags = status;
+    execute_double(encoding, state);
+    for (std::size_t k = 0; k < kDoubles; ++k)
+        check(uc_reg_write(uc, UC_ARM_REG_D0 + static_cast<int>(k), &state.d[k]), "write a double");
+    write_register(UC_ARM_REG_FPSCR, state.fpscr);
+    // In an IT block the next condition is due: xPSR holds its state in bits 15 to 10 and 26 to 25.
+    std::uint32_t it = (status >> 25 & 3) | (status >> 8 & 0xfc);
+    if ((it & 0xf) != 0) {
+        it = (it & 7) != 0 ? (it & 0xe0) | (it << 1 & 0x1f) : 0;
+        write_register(UC_ARM_REG_XPSR,
+                       (status & ~0x0600'fc00u) | (it & 3) << 25 | (it & 0xfc) << 8);
+    }
+    return true;
 }
 
 // An exception of the core: semihosting goes on, everything else is a fault.

@@ -61,8 +61,8 @@ constexpr ResultStage kResultStages[] = {
     {Result::FpFused,     6,  "jnk0le: VFMA 5 to an operand, 3 to VSTR"},
     {Result::FpChained,   7,  "jnk0le: VMLA 6 to an operand, 4 to VSTR"},
     {Result::FpAddDouble, 4,  "jnk0le: VADD.F64 1 to 3, data-dependent; as single precision"},
-    {Result::FpMulDouble, 6,  "jnk0le: VMUL.F64 4 to 5; upper end"},
-    {Result::FpMacDouble, 11, "jnk0le: VFMA.F64 6 to 10; upper end"},
+    {Result::FpMulDouble, 3,  "jnk0le: VMUL.F64 4 to 5; upper end, counted from the last of its 4 cycles"},
+    {Result::FpMacDouble, 8,  "jnk0le: VFMA.F64 6 to 10; upper end, counted from the last of its 4 cycles"},
     {Result::Divide,      2,  "as an ALU result of its last cycle"},
 };
 

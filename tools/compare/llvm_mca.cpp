@@ -113,7 +113,6 @@ std::map<std::string, double> llvm_mca_facts(const std::vector<BoardFact>& facts
         throw std::runtime_error("llvm-mca is not installed: apt-get install llvm-14");
     std::map<std::string, double> values;
     for (const BoardFact& fact : facts) {
-        if (why_not_modelled(fact)) continue;
         const std::optional<double> value = value_of_loops(fact, [&](const std::string& function) {
             return llvm_mca_loop(program, probes, function);
         });

@@ -178,10 +178,9 @@ std::vector<BoardFact> read_board_facts(const std::filesystem::path& path) {
     return facts;
 }
 
-std::optional<std::string> why_not_modelled(const BoardFact& fact) {
-    if (fact.id == "MB-14" || fact.id == "MB-15") {
-        return "double precision: the modelled core has the single-precision FPU of the STM32F746";
-    }
+std::optional<std::string> why_not_modelled(const BoardFact& fact, const sim::Board& board) {
+    if (fact.probe == "fp_double.S" && !board.double_precision)
+        return "double precision: the FPU of " + std::string(board.name) + " has single only";
     return std::nullopt;
 }
 
@@ -218,7 +217,7 @@ std::vector<Comparison> compare_facts(const std::vector<BoardFact>& facts,
                                       const sim::Board& board) {
     std::vector<std::string> watched;
     for (const BoardFact& fact : facts) {
-        if (why_not_modelled(fact)) continue;
+        if (why_not_modelled(fact, board)) continue;
         require_probe(fact, probes);
         watched.push_back(symbol(fact.id) + "_a");
         if (!reads_one_loop(fact.id)) watched.push_back(symbol(fact.id) + "_b");
@@ -230,7 +229,7 @@ std::vector<Comparison> compare_facts(const std::vector<BoardFact>& facts,
     }
     std::vector<Comparison> comparisons;
     for (const BoardFact& fact : facts) {
-        if (const auto reason = why_not_modelled(fact)) {
+        if (const auto reason = why_not_modelled(fact, board)) {
             comparisons.push_back({fact, std::nullopt, *reason});
         } else {
             comparisons.push_back({fact, read_value(fact, simulation, probes), ""});

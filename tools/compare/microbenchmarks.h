@@ -48,8 +48,8 @@ std::filesystem::path board_facts_path(std::string_view board);
 std::filesystem::path laws_path();
 std::vector<BoardFact> read_board_facts(const std::filesystem::path& path);
 
-// Why the simulator has no answer to this fact; empty if it has one.
-std::optional<std::string> why_not_modelled(const BoardFact& fact);
+// Why the simulator of a board has no answer to this fact; empty if it has one.
+std::optional<std::string> why_not_modelled(const BoardFact& fact, const sim::Board& board);
 
 // All probes in one ELF in `directory`. Throws std::runtime_error if the compiler is missing or
 // fails.
