@@ -33,6 +33,7 @@ constexpr int kLargestDepth = 64;   // channels unrolled: 6 multiplies each
 constexpr int kMostUnrolled = 420;  // multiplies of a strip: code of 4 KB
 constexpr int kLaneBits = 16;
 
+// a may be as low as 1 - b.
 int ceil_divide(int a, int b) {
     return (a + b - 1) / b;
 }
@@ -130,13 +131,10 @@ std::int64_t weight_word(const IntegerLayer& layer,
                          int row,
                          int chunk) {
     const traces::Layer& shape = layer.shape;
-    const Geometry& geometry = plan.geometry;
     std::int64_t word = 0;
     for (int field = 0; field < plan.taps(); ++field) {
-        // Taps run against the activations: field 0 belongs to the last tap.
-        const int tap = geometry.taps - 1 - (chunk * plan.elements() + field);
-        const int column = tap * geometry.phases + phase;
-        if (tap < 0 || column >= shape.kernel_width) continue;
+        const int column = plan.geometry.kernel_column(phase, chunk * plan.elements() + field);
+        if (column < 0) continue;
         const std::int64_t at =
             ((std::int64_t{filter} * shape.in_channels + channel) * shape.kernel_height + row) *
                 shape.kernel_width +
@@ -244,21 +242,38 @@ void append_starts(std::vector<std::uint8_t>& bytes, const Plan& plan, std::int6
 
 }  // namespace
 
+int Geometry::padded(int phase) const {
+    return std::max(0, ceil_divide(layer.padding_x - phase, layer.stride));
+}
+
+int Geometry::column(int phase, int t) const {
+    return layer.stride * (t + padded(phase)) + phase - layer.padding_x;
+}
+
+int Geometry::kernel_column(int phase, int n) const {
+    // Taps run against the activations.
+    const int tap = first + padded(phase) - n;
+    const int column = layer.stride * tap + phase;
+    return tap >= 0 && column < layer.kernel_width ? column : -1;
+}
+
 Geometry geometry_of(const traces::Layer& layer) {
     Geometry geometry;
     geometry.layer = layer;
     geometry.phases = std::min(layer.stride, layer.kernel_width);
-    geometry.taps = ceil_divide(layer.kernel_width, layer.stride);
-    if (layer.stride == 1) {
-        geometry.length = layer.width;
-        geometry.first = layer.kernel_width - 1 - layer.padding_x;
-    } else {
-        geometry.length = layer.out_width() + geometry.taps - 1;
-        geometry.first = geometry.taps - 1;
+    geometry.taps = 0;
+    geometry.first = 0;
+    for (int phase = 0; phase < geometry.phases; ++phase) {
+        const int taps = ceil_divide(layer.kernel_width - phase, layer.stride);
+        const int padded = geometry.padded(phase);
+        geometry.first = std::max(geometry.first, taps - 1 - padded);
+        const int inside = ceil_divide(layer.width + layer.padding_x - phase, layer.stride);
+        const int read = layer.out_width() + taps - 1;
+        geometry.length = std::max(geometry.length, std::min(inside, read) - padded);
     }
-    // Two output rows at a time.
-    const int rows = layer.out_height();
-    geometry.rows = (rows - 1) * layer.stride + layer.kernel_height;
+    for (int phase = 0; phase < geometry.phases; ++phase)
+        geometry.taps = std::max(geometry.taps, geometry.first + geometry.padded(phase) + 1);
+    geometry.rows = (layer.out_height() - 1) * layer.stride + layer.kernel_height;
     return geometry;
 }
 

@@ -20,16 +20,17 @@ namespace mixq::kernels::packed_conv {
 struct Geometry {
     traces::Layer layer;
     int phases = 1;
-    int taps = 3;  // of one phase of a kernel row
-    int length =
-        0;  // activations of one phase of an input row; with the left padding where there are phases
-    int first = 0;  // the position (strip * Ns + field) of output column 0
-    int rows = 0;   // input rows kept, zero rows above and below included
+    int taps = 3;    // fields that weights of one phase of a kernel row take
+    int length = 0;  // activations of one phase of an input row
+    int first = 0;   // the position (strip * Ns + field) of output column 0
+    int rows = 0;    // input rows kept, zero rows above and below included
 
-    // The input column of element t of a phase; outside 0 .. width - 1: zero.
-    int column(int phase, int t) const {
-        return phases == 1 ? t : layer.stride * t + phase - layer.padding_x;
-    }
+    // Elements of a phase that the left padding would hold: they are left out.
+    int padded(int phase) const;
+    // The input column of element t of a phase; beyond width - 1: zero.
+    int column(int phase, int t) const;
+    // The kernel column whose weight field n of a phase's weights is; -1: none.
+    int kernel_column(int phase, int n) const;
 
     int last() const { return first + layer.out_width() - 1; }
 };
