@@ -107,14 +107,25 @@ class Attempt {
     }
 
     int choose_older() const {
-        return best([&](std::size_t k) { return ready_[k] <= cycle_; });
+        return best([&](std::size_t k) { return ready_[k] <= cycle_ && !meets_store(k); });
     }
+
+    // A load that would wait for a store's bank (see Parameters::tcm_store_meets_load).
+    bool meets_store(std::size_t k) const {
+        const Node& node = graph_.nodes[k];
+        const int stored = cycle_ - behind_;
+        return (node.traits & sim::kLoads) && node.issue == 1 && behind_ > 0 && stored >= 0 &&
+               stored_[bank(node)][static_cast<std::size_t>(stored) % kStoresSeen] == stored;
+    }
+
+    static std::size_t bank(const Node& node) { return node.address >> 2 & 1; }
 
     int choose_younger(const Node& older) const {
         if (older.issue > 1) return -1;
         return best([&](std::size_t k) {
             const Node& node = graph_.nodes[k];
-            if (ready_[k] > cycle_ || (older.denies & node.traits) != 0) return false;
+            if (ready_[k] > cycle_ || (older.denies & node.traits) != 0 || meets_store(k))
+                return false;
             const bool both_load = (older.traits & sim::kLoads) && (node.traits & sim::kLoads);
             return !both_load || ((older.address ^ node.address) & 4) != 0;
         });
@@ -139,6 +150,8 @@ class Attempt {
         const auto k = static_cast<std::size_t>(index);
         const Node& node = graph_.nodes[k];
         done_[k] = true;
+        if ((node.traits & sim::kStores) && node.issue == 1)
+            stored_[bank(node)][static_cast<std::size_t>(cycle_) % kStoresSeen] = cycle_;
         // Registers whose last use this is are free for what it writes.
         std::vector<std::size_t> opened;
         for (const auto& [value, mentions] : node.values) {
@@ -183,6 +196,15 @@ class Attempt {
     std::vector<Reg> free_;
     std::size_t oldest_ = 0;
     int cycle_ = 0;
+    const int behind_ = sim::find_core("cortex_m7").parameters.tcm_store_meets_load;
+    // When stores to each bank issued, by their cycle modulo what is remembered.
+    static constexpr std::size_t kStoresSeen = 8;
+    static constexpr int kNever = -1000;
+    std::array<std::array<int, kStoresSeen>, 2> stored_ = [] {
+        std::array<std::array<int, kStoresSeen>, 2> none{};
+        for (auto& bank : none) bank.fill(kNever);
+        return none;
+    }();
 };
 
 std::vector<Strategy> strategies() {
