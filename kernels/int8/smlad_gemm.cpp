@@ -6,13 +6,13 @@
 
 #include "kernels/kernel_list.h"
 #include "kernels/packed_gemm/pack.h"
+#include "kernels/packing/requantise.h"
 
 namespace mixq::kernels {
 
 namespace int8 {
 
-std::optional<std::string> SmladGemm::refuses(const traces::Layer& layer,
-                                              traces::Precision) const {
+std::optional<std::string> SmladGemm::refuses(const traces::Layer& layer, traces::Precision) const {
     if (layer.kind == traces::LayerKind::Depthwise)
         return "smlad-gemm adds up channels; " + to_string(layer) + " is depthwise";
     return std::nullopt;
@@ -29,9 +29,9 @@ PackedLayer SmladGemm::pack(const IntegerLayer& layer) const {
 std::vector<Candidate> SmladGemm::candidates(const IntegerLayer& layer) const {
     std::vector<Candidate> all;
     if (refuses(layer.shape, layer.precision)) return all;
+    packing::check_layer(layer);
     for (const bool wide : {true, false}) {
-        const packed_gemm::Plan plan =
-            packed_gemm::int8_plan(layer.shape, layer.precision, wide);
+        const packed_gemm::Plan plan = packed_gemm::int8_plan(layer.shape, layer.precision, wide);
         all.push_back({packed_gemm::describe(plan),
                        true,
                        packed_gemm::estimated_cycles(plan),

@@ -5,6 +5,7 @@
 
 #include "kernels/kernel_list.h"
 #include "kernels/packed_gemm/pack.h"
+#include "kernels/packing/requantise.h"
 
 namespace mixq::kernels {
 
@@ -22,14 +23,14 @@ std::optional<std::string> DualGemm::refuses(const traces::Layer& layer,
 PackedLayer DualGemm::pack(const IntegerLayer& layer) const {
     const std::vector<Candidate> all = candidates(layer);
     if (!all.empty()) return all.front().pack();
-    throw std::runtime_error("layer " + layer.name + ": dual-gemm packs no two products of " +
-                             to_string(layer.precision) +
-                             " into a lane; the kernel smlad-gemm runs the layer");
+    throw std::runtime_error("layer " + layer.name + ": dual-gemm cannot pack: " +
+                             why_no_dual_plan(layer) + "; the kernel smlad-gemm runs it");
 }
 
 std::vector<Candidate> DualGemm::candidates(const IntegerLayer& layer) const {
     std::vector<Candidate> all;
     if (layer.shape.kind == traces::LayerKind::Depthwise) return all;
+    packing::check_layer(layer);
     for (const Choice& choice : dual_plans(layer)) {
         all.push_back({describe(choice.plan),
                        choice.guaranteed,

@@ -53,17 +53,6 @@ class Filters {
         return {sides.negative * top, sides.positive * top};
     }
 
-    // Over all blocks.
-    Sides worst(const Plan& plan, int channel) const {
-        Sides all;
-        for (int k = 0; k < plan.blocks(); ++k) {
-            const Sides one = block(plan, channel, k);
-            all.negative = std::max(all.negative, one.negative);
-            all.positive = std::max(all.positive, one.positive);
-        }
-        return all;
-    }
-
   private:
     const IntegerLayer& layer_;
     std::vector<Taps> taps_;
@@ -72,8 +61,7 @@ class Filters {
 
 // The channel in the low field of a weight operand, and the one in the high field.
 int low_channel(const Plan& plan, int group, int word) {
-    return plan.first_channel(group) +
-           (plan.product == Product::DualChannels ? 2 * word : word);
+    return plan.first_channel(group) + (plan.product == Product::DualChannels ? 2 * word : word);
 }
 
 int high_channel(const Plan& plan, int group, int word) {
@@ -126,20 +114,15 @@ class Packer {
 
     std::vector<std::uint8_t> pack() {
         for (int group = 0; group < plan_.groups(); ++group) {
-            start_.assign(static_cast<std::size_t>(plan_.words), 0);
-            for (int word = 0; plan_.biased && word < plan_.words; ++word) {
-                const auto worst = filters_.worst(plan_, low_channel(plan_, group, word));
-                start_[static_cast<std::size_t>(word)] =
-                    *packing::signed_start(worst.negative, worst.positive, plan_.field_bits);
-            }
-            starts(1);
-            if (plan_.blocks() > 1) starts(-plan_.blocks());
+            set_starts(group);
+            starts(0);
+            if (plan_.blocks() > 1) minus_all_starts();
             for (int block = 0; block < plan_.blocks(); ++block) {
-                if (block > 0) starts(1);
+                if (block > 0) starts(block);
                 weights(group, block);
             }
             constants(group);
-            if (plan_.blocks() == 1) starts(1);
+            if (plan_.blocks() == 1) starts(0);
             blob_.pad_to_words(static_cast<std::size_t>(group_words(plan_)) *
                                static_cast<std::size_t>(group + 1));
         }
@@ -147,10 +130,33 @@ class Packer {
     }
 
   private:
-    void starts(int times) {
+    // Of every block and operand, so that each low field has room for its own block's sums.
+    void set_starts(int group) {
+        starts_.assign(static_cast<std::size_t>(plan_.blocks()), {});
         if (!plan_.biased) return;
-        for (int word = 0; word < bias_words(plan_); ++word)
-            blob_.word(word < plan_.words ? times * start_[static_cast<std::size_t>(word)] : 0);
+        for (int block = 0; block < plan_.blocks(); ++block) {
+            for (int word = 0; word < plan_.words; ++word) {
+                const auto sides = filters_.block(plan_, low_channel(plan_, group, word), block);
+                starts_[static_cast<std::size_t>(block)].push_back(
+                    *packing::signed_start(sides.negative, sides.positive, plan_.field_bits));
+            }
+        }
+    }
+
+    void put_starts(std::vector<std::int64_t> values) {
+        if (!plan_.biased) return;
+        values.resize(static_cast<std::size_t>(bias_words(plan_)), 0);
+        for (const std::int64_t value : values) blob_.word(value);
+    }
+
+    void starts(int block) { put_starts(starts_[static_cast<std::size_t>(block)]); }
+
+    void minus_all_starts() {
+        std::vector<std::int64_t> sums(static_cast<std::size_t>(plan_.words), 0);
+        for (const std::vector<std::int64_t>& block : starts_) {
+            for (std::size_t k = 0; k < block.size(); ++k) sums[k] -= block[k];
+        }
+        put_starts(sums);
     }
 
     void weights(int group, int block) {
@@ -190,8 +196,7 @@ class Packer {
         for (int half = 0; half < 2; ++half) {
             for (int k = 0; k < 2; ++k) {
                 const int channel = plan_.first_channel(group) + 2 * word + k;
-                const auto byte =
-                    static_cast<std::uint8_t>(weight(group, channel, pair, half));
+                const auto byte = static_cast<std::uint8_t>(weight(group, channel, pair, half));
                 bytes |= std::int64_t{byte} << (kLane * half + 8 * k);
             }
         }
@@ -238,7 +243,7 @@ class Packer {
     const Requantise& requantise_;
     Filters filters_;
     Blob blob_;
-    std::vector<std::int64_t> start_;  // of the group's low fields
+    std::vector<std::vector<std::int64_t>> starts_;  // of the group's low fields, block by block
 };
 
 // D2: full-range weights borrow, so that only 15 - w bits are left for the low field.
@@ -275,8 +280,8 @@ constexpr Product kDual[] = {Product::DualChannels, Product::DualPositions};
 }  // namespace
 
 std::string describe(const Plan& plan) {
-    const std::string tile =
-        std::to_string(plan.positions) + " positions x " + std::to_string(plan.room()) + " channels";
+    const std::string tile = std::to_string(plan.positions) + " positions x " +
+                             std::to_string(plan.room()) + " channels";
     if (plan.product == Product::Int8)
         return "SMLAD, " + tile + (plan.wide ? ", weights in 16 bits" : ", weights in bytes");
     return std::string(plan.product == Product::DualChannels ? "D2" : "D2'") + " SMLAD, " + tile +
@@ -288,28 +293,32 @@ std::string describe(const Plan& plan) {
 Proof prove(const Plan& plan, const IntegerLayer& layer) {
     Proof proof;
     const std::int64_t top = (std::int64_t{1} << plan.precision.activation_bits) - 1;
-    if (plan.product == Product::Int8) return proof;
+    if (plan.product == Product::Int8) {
+        proof.largest = packing::accumulator_range(layer).magnitude();
+        proof.limit = INT32_MAX;
+        return proof;
+    }
     proof.limit = packing::field_limit(plan.field_bits);
     const Filters filters(plan, layer);
     const auto fail = [&](int channel, const std::string& why) {
         if (proof.failure.empty()) proof.failure = filter_text(channel) + " " + why;
     };
-    if (plan.product == Product::DualPositions &&
-        !packing::lane_fits(top, top, plan.field_bits)) {
+    if (plan.product == Product::DualPositions && !packing::lane_fits(top, top, plan.field_bits)) {
         fail(0, "has activations that do not fit a lane twice");
     }
     for (int group = 0; group < plan.groups(); ++group) {
         for (int word = 0; word < plan.words; ++word) {
             const int low = low_channel(plan, group, word);
             if (!exists(plan, group, low)) continue;
-            const auto worst = filters.worst(plan, low);
-            proof.largest = std::max(proof.largest, worst.negative + worst.positive);
-            const auto start =
-                packing::signed_start(worst.negative, worst.positive, plan.field_bits);
-            if (!start || (!plan.biased && *start != 0)) {
+            for (int block = 0; block < plan.blocks(); ++block) {
+                const auto sides = filters.block(plan, low, block);
+                proof.largest = std::max(proof.largest, sides.negative + sides.positive);
+                const auto start =
+                    packing::signed_start(sides.negative, sides.positive, plan.field_bits);
+                if (start && (plan.biased || *start == 0)) continue;
                 fail(low,
-                     "reaches -" + std::to_string(worst.negative) + " .. " +
-                         std::to_string(worst.positive) + " in a field of " +
+                     "reaches -" + std::to_string(sides.negative) + " .. " +
+                         std::to_string(sides.positive) + " in a field of " +
                          std::to_string(plan.field_bits) + " bits");
             }
             const int high = high_channel(plan, group, word);
@@ -317,8 +326,7 @@ Proof prove(const Plan& plan, const IntegerLayer& layer) {
             const auto range = packing::accumulator_range(layer, high);
             if (!packing::high_field_fits(range.least, range.greatest, plan.field_bits))
                 fail(high, "does not fit above a field of " + std::to_string(plan.field_bits));
-            for (int pair = 0; plan.product == Product::DualChannels && pair < plan.pairs;
-                 ++pair) {
+            for (int pair = 0; plan.product == Product::DualChannels && pair < plan.pairs; ++pair) {
                 for (int half = 0; half < 2; ++half) {
                     if (!packing::lane_fits(filters.at(low, pair, half),
                                             filters.at(high, pair, half),
@@ -377,6 +385,17 @@ std::vector<Choice> dual_plans(const IntegerLayer& layer) {
     return choices;
 }
 
+std::string why_no_dual_plan(const IntegerLayer& layer) {
+    if (layer.shape.kind == traces::LayerKind::Depthwise) return "its layer is depthwise";
+    const int bits = std::max(2, guaranteed_bits(Product::DualChannels, layer.precision));
+    Plan plan = dual_plan(Product::DualChannels, layer.shape, layer.precision, bits);
+    plan.biased = true;
+    const int pairs = static_cast<int>(taps_of(plan).size());
+    plan.depth = (pairs + kMostBlocks - 1) / kMostBlocks;
+    const std::string failure = prove(*shaped(plan), layer).failure;
+    return failure.empty() ? "segmentation takes longer than the products" : failure;
+}
+
 Plan int8_plan(const traces::Layer& shape, traces::Precision precision, bool wide) {
     Plan plan;
     plan.wide = wide;
@@ -403,11 +422,9 @@ PackedLayer pack(const Plan& plan,
     packed.scratch_bytes = plan.scratch_bytes();
     packed.proof_largest_field = proof.largest;
     packed.proof_field_limit = proof.limit;
-    packed.proof = describe(plan);
-    if (plan.product != Product::Int8) {
-        packed.proof += ": the widest low field takes " + std::to_string(proof.largest) + " of " +
-                        std::to_string(proof.limit) + " steps";
-    }
+    packed.proof = describe(plan) +
+                   (plan.product == Product::Int8 ? ": sums reach " : ": low fields range over ") +
+                   std::to_string(proof.largest) + " of " + std::to_string(proof.limit);
     packed.generate = [plan, requantise, name = layer.name, how](Layout output) {
         return lower(*build_routine(name, plan, requantise, output), how);
     };

@@ -30,6 +30,9 @@ struct Choice {
 };
 
 std::vector<Choice> dual_plans(const IntegerLayer& layer);
+// Where there is none: what the shallowest block fails of.
+std::string why_no_dual_plan(const IntegerLayer& layer);
+
 // Those that hold for any weights.
 std::vector<Plan> guaranteed_dual_plans(const traces::Layer& shape, traces::Precision precision);
 // `wide`: weights stored as 16-bit lanes, faster at twice the memory.

@@ -7,8 +7,8 @@ namespace mixq::kernels::packed_gemm {
 
 namespace {
 
-constexpr int kAccumulators = 8;    // of 14 registers: two pointers and four for operands beside them
-constexpr int kOffset = 4000;       // bytes a load reaches from its base
+constexpr int kAccumulators = 8;  // of 14 registers: two pointers and four for operands beside them
+constexpr int kOffset = 4000;     // bytes a load reaches from its base
 constexpr int kFlatPositions = 16;  // of a line of pixels: its lanes stay small, its loop long
 constexpr int kPieceInstructions =
     480;  // straight code that the scheduler handles well and the caches hold
@@ -16,7 +16,7 @@ constexpr double kFlushPerAccumulator = 2.5;  // cycles: five instructions
 constexpr double kOutputCycles = 2.6;
 constexpr double kStartCycles = 0.25;     // taking its start off every other output
 constexpr double kNarrowStoreCycles = 1;  // where outputs do not make words
-constexpr double kTileCycles = 14;  // pointers, accumulators, the loop
+constexpr double kTileCycles = 14;        // pointers, accumulators, the loop
 constexpr double kMispredict = 8;
 
 int ceil_divide(int a, int b) {
@@ -150,7 +150,8 @@ double estimated_cycles(const Plan& plan) {
     const double tile = kTileCycles + plan.stored_pairs() * pair_cycles(plan) +
                         (plan.blocks() - 1) * plan.accumulators() * kFlushPerAccumulator +
                         plan.positions * plan.channels() *
-                            (kOutputCycles + (plan.biased ? kStartCycles : 0) + (words_of_outputs(plan) ? 0 : kNarrowStoreCycles));
+                            (kOutputCycles + (plan.biased ? kStartCycles : 0) +
+                             (words_of_outputs(plan) ? 0 : kNarrowStoreCycles));
     return plan.lines.lines * plan.groups() * (plan.tiles() * tile + kMispredict);
 }
 

@@ -22,10 +22,10 @@ enum class Product : std::uint8_t { Int8, DualChannels, DualPositions };
 // Lanes of the input, by columns: column x holds, for every kernel row, a word per pair of input channels. The window of an output
 // position is then one contiguous run of words. Everything in words of 4 bytes unless said otherwise.
 struct Lines {
-    int lines = 1;        // passes over the input
-    int positions = 1;    // output positions of one line
-    int columns = 1;      // of the input, padding included
-    int column = 1;       // words of one column: kernel rows x channel pairs
+    int lines = 1;      // passes over the input
+    int positions = 1;  // output positions of one line
+    int columns = 1;    // of the input, padding included
+    int column = 1;     // words of one column: kernel rows x channel pairs
     int channel_pairs = 1;
     int source_step = 1;    // bytes of the input from column to column
     int position_step = 1;  // columns from position to position
@@ -42,7 +42,7 @@ struct Plan {
     int positions = 4;  // of one tile
     int words = 2;      // weight operands of one tile and pair
     int field_bits = 0;
-    bool wide = true;  // weights lie as 16-bit lanes; else as bytes, where they are not packed
+    bool wide = true;     // weights lie as 16-bit lanes; else as bytes, where they are not packed
     int pairs = 0;        // channel pairs of one output position
     int depth = 0;        // most pairs between two segmentations
     bool biased = false;  // low fields begin at a constant of their own

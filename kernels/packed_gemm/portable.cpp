@@ -16,12 +16,11 @@ struct Image {
         if (shape.kind == traces::LayerKind::FullyConnected)
             return bytes.at(static_cast<std::size_t>(tap));
         const int kernel = shape.kernel_height * shape.kernel_width;
-        const int row =
-            y * shape.stride - shape.padding_y + tap % kernel / shape.kernel_width;
+        const int row = y * shape.stride - shape.padding_y + tap % kernel / shape.kernel_width;
         const int column = x * shape.stride - shape.padding_x + tap % shape.kernel_width;
         if (row < 0 || row >= shape.height || column < 0 || column >= shape.width) return 0;
-        return bytes.at(static_cast<std::size_t>((tap / kernel * shape.height + row) * shape.width +
-                                                 column));
+        return bytes.at(
+            static_cast<std::size_t>((tap / kernel * shape.height + row) * shape.width + column));
     }
 };
 
@@ -51,9 +50,8 @@ std::vector<std::int32_t> portable(const Plan& plan,
     const auto word_at = [&](int group, int word) {
         std::uint32_t value = 0;
         for (int i = 3; i >= 0; --i)
-            value = value << 8 |
-                    packed.weights.at(static_cast<std::size_t>(
-                        4 * (group * group_words(plan) + word) + i));
+            value = value << 8 | packed.weights.at(static_cast<std::size_t>(
+                                     4 * (group * group_words(plan) + word) + i));
         return value;
     };
     const auto lanes_at = [&](int pair, int pixel) {
@@ -65,6 +63,7 @@ std::vector<std::int32_t> portable(const Plan& plan,
     };
     const auto run = [&](int group, int word, int pixel) {
         std::uint32_t total = plan.biased ? word_at(group, word) : 0;
+        std::uint32_t start = total;
         std::int32_t low = 0;
         int at = start_words(plan);
         for (int pair = 0; pair < plan.stored_pairs(); ++pair) {
@@ -87,10 +86,10 @@ std::vector<std::int32_t> portable(const Plan& plan,
             const bool ends = (pair + 1) % plan.block_pairs() == 0;
             if (plan.product == Product::Int8 || !ends) continue;
             const std::int32_t field = sign_extended(total, plan.field_bits);
-            const std::uint32_t start = plan.biased ? word_at(group, word) : 0;
             low += field - static_cast<std::int32_t>(start);
             total -= static_cast<std::uint32_t>(field);
             if (pair + 1 == plan.stored_pairs()) break;
+            start = plan.biased ? word_at(group, at + word) : 0;
             total += start;
             at += bias_words(plan);
         }

@@ -82,9 +82,9 @@ int group_words(const Plan& plan) {
 }
 
 std::unique_ptr<Routine> build_routine(const std::string& layer,
-                      const Plan& plan,
-                      const Requantise& requantise,
-                      Layout output) {
+                                       const Plan& plan,
+                                       const Requantise& requantise,
+                                       Layout output) {
     auto made = std::make_unique<Routine>("mixq_kernel_" + layer);
     Routine& routine = *made;
     const Frame frame(routine);

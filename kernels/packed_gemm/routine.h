@@ -37,8 +37,8 @@ int start_words(const Plan& plan);
 int group_words(const Plan& plan);
 
 std::unique_ptr<generate::Routine> build_routine(const std::string& layer,
-                                const Plan& plan,
-                                const Requantise& requantise,
-                                Layout output);
+                                                 const Plan& plan,
+                                                 const Requantise& requantise,
+                                                 Layout output);
 
 }  // namespace mixq::kernels::packed_gemm

@@ -14,9 +14,9 @@ namespace {
 constexpr int kFirstAccumulator = 3;
 constexpr Reg kLanes = r11;
 constexpr Reg kWeights = r12;
-constexpr Reg kOutput = r11;  // once the products are done
-constexpr int kReach = 4095;  // bytes a load or store reaches from its base
-constexpr int kUnrolled = 640;   // instructions of products that are not worth a loop
+constexpr Reg kOutput = r11;    // once the products are done
+constexpr int kReach = 4095;    // bytes a load or store reaches from its base
+constexpr int kUnrolled = 640;  // instructions of products that are not worth a loop
 
 const std::vector<Reg> kPool{r0, r1, r2, lr};
 constexpr int kLastAccumulator = 10;
@@ -36,8 +36,7 @@ class TileCode {
           requantise_(requantise),
           layout_(output),
           frame_(frame) {
-        const std::int64_t pixels =
-            std::int64_t{plan.shape.out_height()} * plan.shape.out_width();
+        const std::int64_t pixels = std::int64_t{plan.shape.out_height()} * plan.shape.out_width();
         element_ = requantise.output_bits == 0 ? 4 : 1;
         const bool planar = output == Layout::Planar;
         channel_step_ = static_cast<int>(planar ? pixels : 1) * element_;
@@ -51,7 +50,11 @@ class TileCode {
 
     void emit() {
         const int blocks = plan_.blocks();
-        unrolls_block_ = plan_.pieces == 1 || plan_.pieces * plan_.piece_instructions() <= kUnrolled;
+        if (plan_.product == Product::DualChannels && quads() && plan_.words == 2) {
+            for (int k = 0; k < kSpilled; ++k) spilled_.push_back(routine_.slot());
+        }
+        unrolls_block_ =
+            plan_.pieces == 1 || plan_.pieces * plan_.piece_instructions() <= kUnrolled;
         unrolls_blocks_ = blocks * plan_.pieces * plan_.piece_instructions() <= kUnrolled;
         first_sets_ = !plan_.biased && unrolls_block_ && (blocks == 1 || unrolls_blocks_);
         Code code = start();
@@ -122,7 +125,11 @@ class TileCode {
     // One block, behind `before`, which is taken.
     void pieces(Body& body, Code& before, bool flushes) {
         const auto finish = [&](Code& code) {
-            if (flushes) flush(code);
+            if (flushes) {
+                flush(code);
+            } else {
+                spill(code);
+            }
         };
         if (unrolls_block_) {
             for (int k = 0; k < plan_.pieces; ++k) {
@@ -146,7 +153,17 @@ class TileCode {
             products(last);
             finish(last);
             body.straight(last, pool_);
+        } else if (!spilled_.empty()) {
+            Code last;
+            spill(last);
+            body.straight(last, {});
         }
+    }
+
+    // The first word's outputs need more registers than are free: accumulators of the second wait in memory.
+    void spill(Code& code) {
+        for (std::size_t k = 0; k < spilled_.size(); ++k)
+            store(code, accumulator(1, static_cast<int>(k)), spilled_[k]);
     }
 
     // Products in the order in which two weights, or two positions, stay while the others pass by; every operand is loaded as soon as
@@ -171,8 +188,8 @@ class TileCode {
         std::map<std::array<int, 3>, std::size_t> last_use;  // pair, activation or weight, which
         std::vector<std::array<int, 3>> order;
         const auto operands_of = [](const Product& product) {
-            return std::array<std::array<int, 3>, 2>{{{product.pair, 0, product.operand},
-                                                      {product.pair, 1, product.word}}};
+            return std::array<std::array<int, 3>, 2>{
+                {{product.pair, 0, product.operand}, {product.pair, 1, product.word}}};
         };
         for (std::size_t k = 0; k < all.size(); ++k) {
             for (const auto& operand : operands_of(all[k])) {
@@ -185,9 +202,8 @@ class TileCode {
         int free = static_cast<int>(pool_.size()) - (plan_.wide ? 0 : 1);
         const auto load_next = [&] {
             const auto& [pair, kind, index] = order[next];
-            loaded[order[next]] =
-                kind == 0 ? activation(code, pair, index)
-                          : weight(code, 4 * pair * plan_.pair_words(), index);
+            loaded[order[next]] = kind == 0 ? activation(code, pair, index)
+                                            : weight(code, 4 * pair * plan_.pair_words(), index);
             ++next;
             --free;
         };
@@ -342,9 +358,7 @@ class TileCode {
     }
 
     // Four positions of a channel make a word.
-    bool quads() const {
-        return element_ == 1 && position_step_ == 1 && plan_.positions == 4;
-    }
+    bool quads() const { return element_ == 1 && position_step_ == 1 && plan_.positions == 4; }
 
     void address(Code& code) {
         const Reg tile = code.value();
@@ -474,8 +488,7 @@ class TileCode {
             code.add(low, low, sum);
         } else if (plan_.biased) {
             const Reg bias = code.value();
-            code.ldr(bias,
-                     {kWeights, 4 * (GroupConstants::words(plan_) + word), kConstantSpace});
+            code.ldr(bias, {kWeights, 4 * (GroupConstants::words(plan_) + word), kConstantSpace});
             code.sub(low, low, bias);
         }
         return low;
@@ -515,8 +528,6 @@ class TileCode {
     // Each word's registers are free for the next: the second may use twice as many.
     void dual_channels_planar() {
         std::vector<Reg> pool = with_output();
-        std::vector<Slot> spilled;
-        for (int k = 0; k < kSpilled; ++k) spilled.push_back(routine_.slot());
         for (int word = 0; word < plan_.words; ++word) {
             Code code;
             if (word + 1 == plan_.words) {
@@ -526,16 +537,12 @@ class TileCode {
                     pool.push_back(accumulator(done, 3));
                 }
             }
-            if (plan_.words == 2) {
-                // The first word needs more registers than are free: two accumulators of the second wait in memory.
-                for (int k = 0; k < kSpilled; ++k) {
-                    const Reg waits = accumulator(1, 3 - k);
-                    if (word == 0) {
-                        store(code, waits, spilled[static_cast<std::size_t>(k)]);
-                        pool.push_back(waits);
-                    } else {
-                        load(code, waits, spilled[static_cast<std::size_t>(k)]);
-                    }
+            for (std::size_t k = 0; k < spilled_.size(); ++k) {
+                const Reg waits = accumulator(1, static_cast<int>(k));
+                if (word == 0) {
+                    pool.push_back(waits);
+                } else {
+                    load(code, waits, spilled_[k]);
                 }
             }
             const Constants c = constants(code, 2 * word);
@@ -657,9 +664,11 @@ class TileCode {
     int at_ = 0;  // where kOutput stands, from the tile's first output
     bool unrolls_block_ = false;
     bool unrolls_blocks_ = false;
-    bool first_sets_ = false;  // the first products set their accumulators, where they are not in a loop
+    bool first_sets_ =
+        false;  // the first products set their accumulators, where they are not in a loop
     bool multiplied_ = false;
     std::vector<Slot> sums_;
+    std::vector<Slot> spilled_;
     std::vector<Reg> pool_ = kPool;
     Reg bytes_;
 };
