@@ -14,6 +14,12 @@ constexpr int kOffset = 4000;
 
 const std::vector<Reg> kPool{r7, r8, r9, r10, r11, lr};
 
+// Outer's words can be made of four pixels at once.
+bool direct_pairs(const Plan& plan) {
+    return plan.product == Product::Outer && plan.lines.flat && plan.lines.positions % 4 == 0 &&
+           plan.shape.height * plan.shape.width % 4 == 0 && 3 * 4 * plan.lines.column <= kOffset;
+}
+
 // r0 input row of the first channel of a pair, r1 of the second, r2 lanes, r3 mask of rows outside the image.
 class LineCode {
   public:
@@ -30,6 +36,7 @@ class LineCode {
         channel_bytes_ = layer_.height * layer_.width;
         elements_ = lines_.columns - 2 * layer_.padding_x;
         masked_ = layer_.padding_y > 0;
+        single_ = plan_.product == Product::Outer;
         words_ = lines_.source_step == 1 && elements_ % 4 == 0 && channel_bytes_ % 4 == 0 &&
                  (lines_.flat || layer_.width % 4 == 0);
         if (lines_.flat) {
@@ -84,12 +91,12 @@ class LineCode {
     }
 
     void channels(Body& body) {
-        const int both = layer_.in_channels / 2;
-        if (both > 0) {
-            Body& loop = body.loop(both, r6, "channel pairs");
-            columns(loop, true);
+        const int together = single_ ? layer_.in_channels : layer_.in_channels / 2;
+        if (together > 0) {
+            Body& loop = body.loop(together, r6, "channels");
+            columns(loop, !single_);
         }
-        if (layer_.in_channels % 2 != 0) columns(body, false);
+        if (!single_ && layer_.in_channels % 2 != 0) columns(body, false);
     }
 
     // All columns of a pair of channels, or of the last one; then the registers stand at the next pair.
@@ -132,7 +139,7 @@ class LineCode {
     }
 
     void next_pair(Code& code, int elements) {
-        const int on = 2 * channel_bytes_ - elements * lines_.source_step;
+        const int on = (single_ ? 1 : 2) * channel_bytes_ - elements * lines_.source_step;
         add_any(code, r0, r0, on);
         if (layer_.in_channels > 1) add_any(code, r1, r1, on);
         add_any(code, r2, r2, 4 - elements * 4 * lines_.column);
@@ -172,6 +179,7 @@ class LineCode {
             code.uxtb16(lanes, from, rotate);
             code.str(lanes, {r2, (x + k) * 4 * lines_.column, kScratchSpace});
         };
+        if (direct_pairs(plan_)) return pairs_of_four(code, x, first);
         const auto put_one = [&](int k, int rotate) {
             const Reg lanes = code.value();
             code.uxtb(lanes, first, rotate);
@@ -194,6 +202,20 @@ class LineCode {
         put(1, low, 8);
         put(2, high, 0);
         put(3, high, 8);
+    }
+
+    // Outer's words for two pairs of positions: [p0 0 0 p1] and [p2 0 0 p3].
+    void pairs_of_four(Code& code, int x, Reg four) {
+        const Reg upper = code.value();
+        const Reg third = code.value();
+        code.shift(upper, four, lsl(16));
+        const Reg one = code.value();
+        code.uxtb(one, four);
+        code.bfi(upper, one, 0, kOuterChannels * kOuterBits);
+        code.ubfx(third, four, 16, 8);
+        code.bfi(four, third, 0, kOuterChannels * kOuterBits);
+        code.str(upper, {r2, x * 4 * lines_.column, kScratchSpace});
+        code.str(four, {r2, (x + 2) * 4 * lines_.column, kScratchSpace});
     }
 
     // Words of four inputs: lanes 0 with 2, 1 with 3.
@@ -257,11 +279,14 @@ class LineCode {
     int elements_ = 0;  // of a row of the input, or of a line
     bool masked_ = false;
     bool words_ = false;
+    bool single_ = false;
 };
 
-// Lanes of every column become those of its position and of the next one: a0 + a1 * 2^S.
+// Lanes of every column become those of its position and of the next one.
 void pair_positions(Body& body, const Plan& plan, const Frame& frame) {
     constexpr int kUnrolled = 8;
+    const int shift =
+        plan.product == Product::Outer ? kOuterChannels * kOuterBits : plan.field_bits;
     const int ahead = 4 * plan.lines.position_step * plan.lines.column;
     const int words = plan.lines.columns * plan.lines.column - ahead / 4;
     // What one pass reads ahead it does not write, if that is far enough away.
@@ -277,7 +302,7 @@ void pair_positions(Body& body, const Plan& plan, const Frame& frame) {
             const Reg next = code.value();
             code.ldr(here, {r0, 4 * k, kScratchSpace});
             code.ldr(next, {r1, 4 * k, ahead_space});
-            code.add(here, here, next, lsl(plan.field_bits));
+            code.add(here, here, next, lsl(shift));
             code.str(here, {r0, 4 * k, kScratchSpace});
         }
         code.add(r0, r0, 4 * count);
@@ -316,7 +341,7 @@ void emit_borders(Body& body, const Plan& plan, const Frame& frame) {
 
 void emit_lines(Routine& routine, Body& body, const Plan& plan, const Frame& frame) {
     LineCode(routine, body, plan, frame).emit();
-    if (plan.product == Product::DualPositions) pair_positions(body, plan, frame);
+    if (plan.pairs_positions() && !direct_pairs(plan)) pair_positions(body, plan, frame);
 }
 
 }  // namespace mixq::kernels::packed_gemm

@@ -82,6 +82,7 @@ Requantise requantise_of(const Plan& plan, const IntegerLayer& layer) {
     requantise.output_bits = layer.output_bits;
     requantise.shift = layer.shift;
     if (layer.output_bits == 0) return requantise;
+    // A sum that fits a byte's range fits 16 bits.
     const std::int64_t sum = packing::accumulator_range(layer).magnitude();
     requantise.narrow = sum <= INT16_MAX;
     if (requantise.narrow) return requantise;
@@ -122,7 +123,11 @@ class Packer {
                 weights(group, block);
             }
             constants(group);
-            if (plan_.blocks() == 1) starts(0);
+            if (plan_.product == Product::Outer) {
+                outer_closing();
+            } else if (plan_.blocks() == 1) {
+                starts(0);
+            }
             blob_.pad_to_words(static_cast<std::size_t>(group_words(plan_)) *
                                static_cast<std::size_t>(group + 1));
         }
@@ -134,12 +139,43 @@ class Packer {
     void set_starts(int group) {
         starts_.assign(static_cast<std::size_t>(plan_.blocks()), {});
         if (!plan_.biased) return;
+        if (plan_.product == Product::Outer) return outer_starts(group);
         for (int block = 0; block < plan_.blocks(); ++block) {
             for (int word = 0; word < plan_.words; ++word) {
                 const auto sides = filters_.block(plan_, low_channel(plan_, group, word), block);
                 starts_[static_cast<std::size_t>(block)].push_back(
                     *packing::signed_start(sides.negative, sides.positive, plan_.field_bits));
             }
+        }
+    }
+
+    // Both positions of three channels begin with as much as their negative weights can take away.
+    void outer_starts(int group) {
+        outer_.clear();
+        for (int word = 0; word < plan_.words; ++word) {
+            std::uint64_t start = 0;
+            for (int k = 0; k < kOuterChannels; ++k) {
+                const int channel = plan_.first_channel(group) + kOuterChannels * word + k;
+                outer_.push_back(
+                    exists(plan_, group, channel) ? filters_.block(plan_, channel, 0).negative : 0);
+                for (const int position : {0, 1})
+                    start |= static_cast<std::uint64_t>(outer_.back())
+                             << (kOuterBits * (kOuterChannels * position + k));
+            }
+            starts_[0].push_back(static_cast<std::uint32_t>(start));
+            starts_[0].push_back(static_cast<std::uint32_t>(start >> 32));
+        }
+    }
+
+    void outer_closing() {
+        for (std::size_t k = 0; k < outer_.size(); k += kOuterChannels) {
+            const auto lanes = [&](std::int64_t low, std::int64_t high) {
+                blob_.word((-low & 0xffff) | (-high & 0xffff) << kLane);
+            };
+            lanes(outer_[k], outer_[k + 2]);
+            lanes(outer_[k + 1], outer_[k]);
+            lanes(outer_[k + 1], 0);
+            lanes(outer_[k + 2], 0);
         }
     }
 
@@ -163,7 +199,9 @@ class Packer {
         for (int k = 0; k < plan_.block_pairs(); ++k) {
             const int pair = block * plan_.block_pairs() + k;
             for (int word = 0; word < plan_.pair_words(); ++word) {
-                if (plan_.wide) {
+                if (plan_.product == Product::Outer) {
+                    outer_word(group, word, pair);
+                } else if (plan_.wide) {
                     lane_word(group, word, pair);
                 } else {
                     byte_word(group, word, pair);
@@ -174,6 +212,15 @@ class Packer {
 
     int weight(int group, int channel, int pair, int half) const {
         return exists(plan_, group, channel) ? filters_.at(channel, pair, half) : 0;
+    }
+
+    void outer_word(int group, int word, int pair) {
+        std::int64_t sum = 0;
+        for (int k = kOuterChannels - 1; k >= 0; --k) {
+            const int channel = plan_.first_channel(group) + kOuterChannels * word + k;
+            sum = sum * (1 << kOuterBits) + weight(group, channel, pair, 0);
+        }
+        blob_.word(sum);
     }
 
     void lane_word(int group, int word, int pair) {
@@ -243,6 +290,7 @@ class Packer {
     const Requantise& requantise_;
     Filters filters_;
     Blob blob_;
+    std::vector<std::int64_t> outer_;                // starts of the group's channels
     std::vector<std::vector<std::int64_t>> starts_;  // of the group's low fields, block by block
 };
 
@@ -259,6 +307,17 @@ Plan dual_plan(Product product, const traces::Layer& shape, traces::Precision pr
     plan.precision = precision;
     plan.field_bits = bits;
     return plan;
+}
+
+Plan outer_plan(const traces::Layer& shape, traces::Precision precision) {
+    Plan plan = dual_plan(Product::Outer, shape, precision, kOuterBits);
+    plan.biased = true;
+    plan.depth = INT32_MAX;
+    return plan;
+}
+
+bool outer_guaranteed(const Plan& plan) {
+    return packing::guaranteed_depth(kOuterBits, plan.precision, plan.pairs) > 0;
 }
 
 // The fewest blocks with which the actual weights fit.
@@ -284,11 +343,33 @@ std::string describe(const Plan& plan) {
                              std::to_string(plan.room()) + " channels";
     if (plan.product == Product::Int8)
         return "SMLAD, " + tile + (plan.wide ? ", weights in 16 bits" : ", weights in bytes");
+    if (plan.product == Product::Outer) return "O6 SMLAL, " + tile + ", S=8";
     return std::string(plan.product == Product::DualChannels ? "D2" : "D2'") + " SMLAD, " + tile +
            ", S=" + std::to_string(plan.field_bits) +
            " T=" + std::to_string(2 * std::min(plan.block_pairs(), plan.pairs)) +
            (plan.biased ? ", starts" : "");
 }
+
+namespace {
+
+Proof prove_outer(const Plan& plan, const IntegerLayer& layer) {
+    Proof proof;
+    proof.limit = packing::field_limit(kOuterBits);
+    const Filters filters(plan, layer);
+    if (!packing::outer_fits(kOuterBits, kOuterChannels, plan.precision) || plan.blocks() != 1)
+        proof.failure = "filter 0 does not fit the registers of an outer product";
+    for (int channel = 0; channel < plan.shape.out_channels; ++channel) {
+        const auto sides = filters.block(plan, channel, 0);
+        const std::int64_t range = sides.negative + sides.positive;
+        proof.largest = std::max(proof.largest, range);
+        if (range <= proof.limit || !proof.failure.empty()) continue;
+        proof.failure = filter_text(channel) + " ranges over " + std::to_string(range) +
+                        " in a field of " + std::to_string(kOuterBits) + " bits";
+    }
+    return proof;
+}
+
+}  // namespace
 
 Proof prove(const Plan& plan, const IntegerLayer& layer) {
     Proof proof;
@@ -298,6 +379,7 @@ Proof prove(const Plan& plan, const IntegerLayer& layer) {
         proof.limit = INT32_MAX;
         return proof;
     }
+    if (plan.product == Product::Outer) return prove_outer(plan, layer);
     proof.limit = packing::field_limit(plan.field_bits);
     const Filters filters(plan, layer);
     const auto fail = [&](int channel, const std::string& why) {
@@ -380,6 +462,9 @@ std::vector<Choice> dual_plans(const IntegerLayer& layer) {
             }
         }
     }
+    Plan outer = outer_plan(layer.shape, layer.precision);
+    if (const auto found = shaped(outer); found && prove(*found, layer).failure.empty())
+        choices.push_back({*found, outer_guaranteed(*found), 0});
     for (Choice& choice : choices) choice.cycles = estimated_cycles(choice.plan);
     std::ranges::stable_sort(choices, {}, &Choice::cycles);
     return choices;

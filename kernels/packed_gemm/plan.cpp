@@ -86,14 +86,15 @@ std::uint32_t Plan::scratch_bytes() const {
     return static_cast<std::uint32_t>((lines.bytes() + std::max(beyond, 0) + 7) / 8 * 8);
 }
 
-Lines lines_of(const traces::Layer& layer) {
+Lines lines_of(const traces::Layer& layer, Product product) {
     Lines lines;
     if (layer.kind == traces::LayerKind::FullyConnected) {
         // Two pairs to a word of the input: channels 0 with 2, 1 with 3.
         lines.channel_pairs = lines.column = 2 * ceil_divide(layer.in_channels, 4);
         return lines;
     }
-    lines.channel_pairs = ceil_divide(layer.in_channels, 2);
+    lines.channel_pairs =
+        product == Product::Outer ? layer.in_channels : ceil_divide(layer.in_channels, 2);
     lines.column = layer.kernel_height * lines.channel_pairs;
     if (is_flat(layer)) {
         const int pixels = layer.height * layer.width;
@@ -137,9 +138,11 @@ std::vector<Taps> taps_of(const Plan& plan) {
     const int kernel = layer.kernel_height * layer.kernel_width;
     for (int kx = 0; kx < layer.kernel_width; ++kx) {
         for (int ky = 0; ky < layer.kernel_height; ++ky) {
-            for (int c = 0; c < layer.in_channels; c += 2) {
+            const int step = plan.product == Product::Outer ? 1 : 2;
+            for (int c = 0; c < layer.in_channels; c += step) {
                 const int at = c * kernel + ky * layer.kernel_width + kx;
-                taps.push_back({at, c + 1 < layer.in_channels ? at + kernel : -1});
+                const bool both = step == 2 && c + 1 < layer.in_channels;
+                taps.push_back({at, both ? at + kernel : -1});
             }
         }
     }
@@ -156,15 +159,16 @@ double estimated_cycles(const Plan& plan) {
 }
 
 std::optional<Plan> shaped(Plan plan) {
-    plan.lines = lines_of(plan.shape);
+    plan.lines = lines_of(plan.shape, plan.product);
     plan.pairs = static_cast<int>(taps_of(plan).size());
     plan.depth = std::min(plan.depth, plan.pairs);
     std::optional<Plan> best;
     double least = 0;
-    const int least_positions = plan.product == Product::DualPositions ? 2 : 1;
+    const int least_positions = plan.pairs_positions() ? 2 : 1;
     for (int positions = most_positions(plan.lines); positions >= least_positions; positions /= 2) {
         plan.positions = positions;
-        for (plan.words = kAccumulators / plan.operands(); plan.words >= 1; --plan.words) {
+        for (plan.words = kAccumulators / (plan.operands() * plan.registers()); plan.words >= 1;
+             --plan.words) {
             Plan candidate = plan;
             cut(candidate);
             const double cycles = estimated_cycles(candidate);

@@ -4,6 +4,7 @@
 //
 //   Int8         one position x one output channel per accumulator; weights are bytes, expanded by SXTB16 on the way in
 //   DualChannels two output channels share a weight lane: w0 + w1 * 2^S, the accumulator is y0 + y1 * 2^S (D2: 4 MAC per SMLAD)
+//   Outer        three output channels share a weight word, two positions an activation word, SMLAL adds up all six products (O6)
 //   DualPositions two positions share an activation lane: a0 + a1 * 2^S (D2', where weights are wider than activations)
 //
 // A packed accumulator's low field is signed, S bits: it is taken out with SBFX and subtracted from the rest every `block` pairs.
@@ -17,7 +18,11 @@
 
 namespace mixq::kernels::packed_gemm {
 
-enum class Product : std::uint8_t { Int8, DualChannels, DualPositions };
+enum class Product : std::uint8_t { Int8, DualChannels, DualPositions, Outer };
+
+// Of Outer: fields of a byte, so that UXTAB16 takes two of them out at once.
+constexpr int kOuterChannels = 3;
+constexpr int kOuterBits = 8;
 
 // Lanes of the input, by columns: column x holds, for every kernel row, a word per pair of input channels. The window of an output
 // position is then one contiguous run of words. Everything in words of 4 bytes unless said otherwise.
@@ -57,12 +62,22 @@ struct Plan {
     int stored_pairs() const { return blocks() * block_pairs(); }
 
     // A register of activations may hold two positions.
-    int operands() const { return product == Product::DualPositions ? positions / 2 : positions; }
+    int operands() const { return pairs_positions() ? positions / 2 : positions; }
+
+    bool pairs_positions() const {
+        return product == Product::DualPositions || product == Product::Outer;
+    }
+
+    // Of one accumulator.
+    int registers() const { return product == Product::Outer ? 2 : 1; }
 
     int accumulators() const { return operands() * words; }
 
     // Output channels of one tile: what accumulators have room for, and what the layer has.
-    int room() const { return product == Product::DualChannels ? 2 * words : words; }
+    int room() const {
+        if (product == Product::Outer) return kOuterChannels * words;
+        return product == Product::DualChannels ? 2 * words : words;
+    }
 
     int channels() const;
     int groups() const;
@@ -92,8 +107,8 @@ struct Taps {
 // In the order in which the lanes lie in scratch.
 std::vector<Taps> taps_of(const Plan& plan);
 
-// Which input the lines are made of, and how large a tile may be.
-Lines lines_of(const traces::Layer& layer);
+// Which input the lines are made of, and how large a tile may be. Outer has a word per channel instead of a pair.
+Lines lines_of(const traces::Layer& layer, Product product);
 int most_positions(const Lines& lines);
 
 // What a plan takes, roughly: multiplies, issue slots, segmentation, outputs.

@@ -106,6 +106,37 @@ std::vector<std::int32_t> portable(const Plan& plan,
             by_positions ? pixel + 1 : pixel,
             high);
     };
+    const auto run_outer = [&](int group, int word, int pixel) {
+        constexpr int kSpacing = kOuterChannels * kOuterBits;
+        std::uint64_t total = word_at(group, 2 * word) | std::uint64_t{word_at(group, 2 * word + 1)}
+                                                             << 32;
+        const std::uint64_t start = total;
+        for (int pair = 0; pair < plan.pairs; ++pair) {
+            const auto lanes = static_cast<std::int32_t>(lanes_at(pair, pixel) +
+                                                         (lanes_at(pair, pixel + 1) << kSpacing));
+            const auto weights = static_cast<std::int32_t>(
+                word_at(group, start_words(plan) + pair * plan.pair_words() + word));
+            total += static_cast<std::uint64_t>(std::int64_t{lanes} * weights);
+        }
+        for (int k = 0; k < 2 * kOuterChannels; ++k) {
+            const int channel = kOuterChannels * word + k % kOuterChannels;
+            const int place = pixel + k / kOuterChannels;
+            if (channel >= plan.channels() || place >= pixels) continue;
+            const auto field = [&](std::uint64_t value) {
+                return static_cast<std::int32_t>(value >> (kOuterBits * k) & 0xff);
+            };
+            sums.at(static_cast<std::size_t>((plan.first_channel(group) + channel) * pixels +
+                                             place)) = field(total) - field(start);
+        }
+    };
+    if (plan.product == Product::Outer) {
+        for (int group = 0; group < plan.groups(); ++group) {
+            for (int word = 0; word < plan.words; ++word) {
+                for (int pixel = 0; pixel < pixels; pixel += 2) run_outer(group, word, pixel);
+            }
+        }
+        return sums;
+    }
     for (int group = 0; group < plan.groups(); ++group) {
         for (int word = 0; word < plan.words; ++word) {
             for (int pixel = 0; pixel < pixels; pixel += by_positions ? 2 : 1)

@@ -67,17 +67,22 @@ void emit_next_line(
 }  // namespace
 
 int bias_words(const Plan& plan) {
-    return plan.biased ? (plan.words + 1) / 2 * 2 : 0;
+    return plan.biased ? (plan.words * plan.registers() + 1) / 2 * 2 : 0;
 }
 
 int start_words(const Plan& plan) {
     return bias_words(plan) * (plan.blocks() > 1 ? 2 : 1);
 }
 
+int closing_words(const Plan& plan) {
+    if (plan.product == Product::Outer) return kOuterStarts * plan.words;
+    return plan.blocks() == 1 ? bias_words(plan) : 0;
+}
+
 int group_words(const Plan& plan) {
     const int words = start_words(plan) + (plan.blocks() - 1) * bias_words(plan) +
                       plan.stored_pairs() * plan.pair_words() + GroupConstants::words(plan) +
-                      (plan.blocks() == 1 ? bias_words(plan) : 0);
+                      closing_words(plan);
     return (words + 1) / 2 * 2;
 }
 
@@ -90,7 +95,7 @@ std::unique_ptr<Routine> build_routine(const std::string& layer,
     const Frame frame(routine);
     emit_setup(routine.body(), plan, layer, frame);
     // Lanes of paired positions overwrite the borders.
-    const bool clears_once = plan.product != Product::DualPositions;
+    const bool clears_once = !plan.pairs_positions();
     if (clears_once) emit_borders(routine.body(), plan, frame);
     Body& lines = routine.body().loop(plan.lines.lines, routine.slot(), kPool, "lines");
     if (!clears_once) emit_borders(lines, plan, frame);

@@ -17,8 +17,8 @@ struct Requantise {
     int up = 0;           // else: they move up by this, multipliers by 16 - up
 };
 
-// The constants of a group, behind its weights; behind them, where low fields have starts of their own and one block, the starts
-// again.
+// The constants of a group, behind its weights; behind them, where fields have starts of their own and one block, the starts again.
+// Outer's as four pairs of 16-bit lanes to add: minus those of channels 0 and 2, 1 and 0, 1, 2.
 struct GroupConstants {
     static constexpr int kPlanarOffset = 0;       // bytes from the line's first output, by layout
     static constexpr int kInterleavedOffset = 1;  // of the words
@@ -27,7 +27,12 @@ struct GroupConstants {
     static int words(const Plan& plan) { return kChannels + 2 * plan.room(); }
 };
 
-// The starts of low fields, where biased: in front of every block's weights.
+constexpr int kOuterStarts = 4;
+
+// Of a group, behind its constants.
+int closing_words(const Plan& plan);
+
+// The starts of fields, where biased: in front of every block's weights.
 int bias_words(const Plan& plan);
 
 // In front of the first block: starts, then, if there are several blocks, minus all starts of a field together.

@@ -41,7 +41,9 @@ class TileCode {
         const bool planar = output == Layout::Planar;
         channel_step_ = static_cast<int>(planar ? pixels : 1) * element_;
         position_step_ = (planar ? 1 : plan.shape.out_channels) * element_;
-        for (int k = kFirstAccumulator + plan.accumulators(); k <= kLastAccumulator; ++k)
+        for (int k = kFirstAccumulator + plan.registers() * plan.accumulators();
+             k <= kLastAccumulator;
+             ++k)
             pool_.push_back(Reg{k});
         if (plan.blocks() > 1) {
             for (int k = 0; k < plan.accumulators(); ++k) sums_.push_back(routine.slot());
@@ -52,6 +54,9 @@ class TileCode {
         const int blocks = plan_.blocks();
         if (plan_.product == Product::DualChannels && quads() && plan_.words == 2) {
             for (int k = 0; k < kSpilled; ++k) spilled_.push_back(routine_.slot());
+        }
+        if (plan_.product == Product::Outer && quads() && plan_.words == 2) {
+            for (int k = 0; k < 4; ++k) spilled_.push_back(routine_.slot());
         }
         unrolls_block_ =
             plan_.pieces == 1 || plan_.pieces * plan_.piece_instructions() <= kUnrolled;
@@ -72,8 +77,11 @@ class TileCode {
 
   private:
     Reg accumulator(int word, int operand) const {
-        return Reg{kFirstAccumulator + word * plan_.operands() + operand};
+        return Reg{kFirstAccumulator + plan_.registers() * (word * plan_.operands() + operand)};
     }
+
+    // The upper half of one of 64 bits.
+    Reg upper(int word, int operand) const { return Reg{accumulator(word, operand).id + 1}; }
 
     Slot sum(int word, int operand) const {
         return sums_.at(static_cast<std::size_t>(word * plan_.operands() + operand));
@@ -93,7 +101,9 @@ class TileCode {
                  static_cast<std::uint32_t>(4 * plan_.lines.position_step * plan_.lines.column));
         code.mla(kLanes, tile, step, scratch);
         for (int word = 0; word < plan_.words; ++word) {
-            if (plan_.biased) {
+            if (plan_.product == Product::Outer) {
+                start_outer(code, word);
+            } else if (plan_.biased) {
                 code.ldr(accumulator(word, 0), {kWeights, 4 * word, kConstantSpace});
                 for (int operand = 1; operand < plan_.operands(); ++operand)
                     code.mov(accumulator(word, operand), accumulator(word, 0));
@@ -105,6 +115,15 @@ class TileCode {
         start_sums(code);
         if (plan_.biased) code.add(kWeights, kWeights, 4 * start_words(plan_));
         return code;
+    }
+
+    void start_outer(Code& code, int word) {
+        code.ldr(accumulator(word, 0), {kWeights, 8 * word, kConstantSpace});
+        code.ldr(upper(word, 0), {kWeights, 8 * word + 4, kConstantSpace});
+        for (int operand = 1; operand < plan_.operands(); ++operand) {
+            code.mov(accumulator(word, operand), accumulator(word, 0));
+            code.mov(upper(word, operand), upper(word, 0));
+        }
     }
 
     // Sums of low fields begin without what their starts add.
@@ -160,10 +179,11 @@ class TileCode {
         }
     }
 
+    Reg waiting(std::size_t k) const { return Reg{accumulator(1, 0).id + static_cast<int>(k)}; }
+
     // The first word's outputs need more registers than are free: accumulators of the second wait in memory.
     void spill(Code& code) {
-        for (std::size_t k = 0; k < spilled_.size(); ++k)
-            store(code, accumulator(1, static_cast<int>(k)), spilled_[k]);
+        for (std::size_t k = 0; k < spilled_.size(); ++k) store(code, waiting(k), spilled_[k]);
     }
 
     // Products in the order in which two weights, or two positions, stay while the others pass by; every operand is loaded as soon as
@@ -249,7 +269,9 @@ class TileCode {
 
     void multiply(Code& code, int word, int operand, Reg lanes, Reg weights, bool sets) {
         const Reg sum = accumulator(word, operand);
-        if (sets) {
+        if (plan_.product == Product::Outer) {
+            code.smlal(sum, upper(word, operand), lanes, weights);
+        } else if (sets) {
             code.smuad(sum, lanes, weights);
         } else {
             code.smlad(sum, lanes, weights, sum);
@@ -333,6 +355,7 @@ class TileCode {
 
     void epilogue() {
         Code code;
+        if (plan_.product == Product::Outer) return outer();
         if (plan_.product == Product::DualChannels && quads()) return dual_channels_planar();
         if (plan_.product == Product::DualChannels && runs_along_channels()) {
             dual_channels_in_place(code);
@@ -538,11 +561,10 @@ class TileCode {
                 }
             }
             for (std::size_t k = 0; k < spilled_.size(); ++k) {
-                const Reg waits = accumulator(1, static_cast<int>(k));
                 if (word == 0) {
-                    pool.push_back(waits);
+                    pool.push_back(waiting(k));
                 } else {
-                    load(code, waits, spilled_[k]);
+                    load(code, waiting(k), spilled_[k]);
                 }
             }
             const Constants c = constants(code, 2 * word);
@@ -584,6 +606,150 @@ class TileCode {
 
     void put_word(Code& code, int channel, Reg bytes) {
         if (channel < plan_.channels()) code.str(bytes, place(code, channel, 0));
+    }
+
+    // What is known of one accumulator of Outer: fields of positions 0 and 1, channels 0, 1 and 2, as lanes.
+    struct Fields {
+        Reg first;   // position 0: channel 0, channel 2
+        Reg second;  // position 0 channel 1, position 1 channel 0
+        Reg third;   // position 1 channel 1
+        Reg fourth;  // position 1 channel 2
+    };
+
+    // Minus the starts of two fields, in the order of GroupConstants.
+    Reg minus_starts(Code& code, int word, int which) {
+        const Reg minus = code.value();
+        code.ldr(minus,
+                 {kWeights,
+                  4 * (GroupConstants::words(plan_) + kOuterStarts * word + which),
+                  kConstantSpace});
+        return minus;
+    }
+
+    // The lower half of an accumulator, then its upper half, of all operands given.
+    void split_lower(Code& code, int word, std::vector<Fields>& all) {
+        const Reg second = minus_starts(code, word, 1);
+        for (Fields& f : all) {
+            f.second = code.value();
+            code.uxtab16(f.second, second, f.first, 8);
+        }
+        const Reg first = minus_starts(code, word, 0);
+        for (Fields& f : all) code.uxtab16(f.first, first, f.first);
+    }
+
+    void split_upper(Code& code, int word, std::vector<Fields>& all) {
+        const Reg fourth = minus_starts(code, word, 3);
+        for (Fields& f : all) {
+            f.fourth = code.value();
+            code.uxtab16(f.fourth, fourth, f.third, 8);
+        }
+        const Reg third = minus_starts(code, word, 2);
+        for (Fields& f : all) code.uxtab16(f.third, third, f.third);
+    }
+
+    Fields packed_fields(int word, int operand) const {
+        return {accumulator(word, operand), {}, upper(word, operand), {}};
+    }
+
+    void finish_lane(Code& code, Reg to, Reg lanes, bool top, const Constants& c) {
+        if (requantise_.output_bits == 0) {
+            if (top) {
+                code.add(to, c.bias, lanes, asr(16));
+            } else {
+                code.sxtah(to, c.bias, lanes);
+            }
+            return;
+        }
+        if (top) {
+            code.smlawt(to, c.multiplier, lanes, c.bias);
+        } else {
+            code.smlawb(to, c.multiplier, lanes, c.bias);
+        }
+        code.usat(to, requantise_.output_bits, to, clamp_shift());
+    }
+
+    void outer() {
+        for (int word = 0; word < plan_.words; ++word) {
+            Code code;
+            if (word == 0) address(code);
+            std::vector<Reg> pool = pool_;
+            for (std::size_t k = 0; k < spilled_.size(); ++k) {
+                if (word == 0) {
+                    pool.push_back(waiting(k));
+                } else {
+                    load(code, waiting(k), spilled_[k]);
+                    pool.push_back(Reg{accumulator(0, 0).id + static_cast<int>(k)});
+                }
+            }
+            if (quads()) {
+                outer_quads(code, word);
+            } else {
+                outer_singly(code, word);
+            }
+            if (word + 1 == plan_.words) next_tile(code);
+            body_.straight(code, pool);
+        }
+    }
+
+    void outer_quads(Code& code, int word) {
+        std::vector<Fields> both{packed_fields(word, 0), packed_fields(word, 1)};
+        split_upper(code, word, both);
+        split_lower(code, word, both);
+        const Fields& left = both[0];
+        const Fields& right = both[1];
+        const int channel = kOuterChannels * word;
+        const auto four = [&](int k,
+                              const std::array<std::pair<Reg, bool>, 4>& lanes,
+                              const std::array<Reg, 4>& to) {
+            if (channel + k >= plan_.channels()) return;
+            const Constants c = constants(code, channel + k);
+            for (std::size_t i = 0; i < 4; ++i)
+                finish_lane(code, to[i], lanes[i].first, lanes[i].second, c);
+            code.orr(to[0], to[0], to[1], lsl(8));
+            code.orr(to[2], to[2], to[3], lsl(8));
+            code.orr(to[0], to[0], to[2], lsl(16));
+            code.str(to[0], place(code, channel + k, 0));
+        };
+        four(2,
+             {{{left.first, true},
+               {left.fourth, false},
+               {right.first, true},
+               {right.fourth, false}}},
+             {code.value(), left.fourth, code.value(), right.fourth});
+        four(0,
+             {{{left.first, false},
+               {left.second, true},
+               {right.first, false},
+               {right.second, true}}},
+             {left.first, code.value(), right.first, code.value()});
+        four(1,
+             {{{left.second, false},
+               {left.third, false},
+               {right.second, false},
+               {right.third, false}}},
+             {left.second, left.third, right.second, right.third});
+    }
+
+    void outer_singly(Code& code, int word) {
+        for (int operand = 0; operand < plan_.operands(); ++operand) {
+            std::vector<Fields> only{packed_fields(word, operand)};
+            Fields& f = only.front();
+            const int channel = kOuterChannels * word;
+            const auto one = [&](int k, int position, Reg lanes, bool top) {
+                if (channel + k >= plan_.channels()) return;
+                const Reg value = code.value();
+                finish_lane(code, value, lanes, top, constants(code, channel + k));
+                put(code, channel + k, 2 * operand + position, value);
+            };
+            split_lower(code, word, only);
+            one(0, 0, f.first, false);
+            one(1, 0, f.second, false);
+            one(2, 0, f.first, true);
+            one(0, 1, f.second, true);
+            split_upper(code, word, only);
+            one(1, 1, f.third, false);
+            one(2, 1, f.fourth, false);
+        }
     }
 
     void dual_channels(Code& code) {

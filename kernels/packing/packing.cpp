@@ -81,6 +81,12 @@ bool lane_fits(std::int64_t low, std::int64_t high, int field_bits) {
     return lane >= INT16_MIN && lane <= INT16_MAX;
 }
 
+bool outer_fits(int field_bits, int channels, traces::Precision precision) {
+    return channels * field_bits + precision.activation_bits <= 31 &&
+           (channels - 1) * field_bits + precision.weight_bits <= 31 &&
+           2 * channels * field_bits <= 64;
+}
+
 std::optional<std::int64_t> signed_start(std::int64_t negative,
                                          std::int64_t positive,
                                          int field_bits) {

@@ -100,6 +100,9 @@ std::int64_t middle_depth(const MiddleShape& shape, traces::Precision precision)
 constexpr int kLaneBits = 16;
 bool lane_fits(std::int64_t low, std::int64_t high, int field_bits);
 
+// The outer product of two activations and `channels` weights in fields of S bits, as SMLAL's signed factors.
+bool outer_fits(int field_bits, int channels, traces::Precision precision);
+
 // The low field of a 32-bit accumulator, read as signed: it holds start - negative .. start + positive. The start nearest to 0 for
 // which S bits suffice; nothing if there is none.
 std::optional<std::int64_t> signed_start(std::int64_t negative,
