@@ -117,16 +117,24 @@ class Packer {
         for (int group = 0; group < plan_.groups(); ++group) {
             set_starts(group);
             starts(0);
-            if (plan_.blocks() > 1) minus_all_starts();
+            if (plan_.blocks() > 1) {
+                if (plan_.product == Product::Outer) {
+                    minus_outer_starts();
+                } else {
+                    minus_all_starts();
+                }
+            }
             for (int block = 0; block < plan_.blocks(); ++block) {
                 if (block > 0) starts(block);
                 weights(group, block);
             }
             constants(group);
-            if (plan_.product == Product::Outer) {
-                outer_closing();
-            } else if (plan_.blocks() == 1) {
-                starts(0);
+            if (plan_.blocks() == 1) {
+                if (plan_.product == Product::Outer) {
+                    minus_outer_starts();
+                } else {
+                    starts(0);
+                }
             }
             blob_.pad_to_words(static_cast<std::size_t>(group_words(plan_)) *
                                static_cast<std::size_t>(group + 1));
@@ -151,23 +159,30 @@ class Packer {
 
     // Both positions of three channels begin with as much as their negative weights can take away.
     void outer_starts(int group) {
-        outer_.clear();
-        for (int word = 0; word < plan_.words; ++word) {
-            std::uint64_t start = 0;
-            for (int k = 0; k < kOuterChannels; ++k) {
-                const int channel = plan_.first_channel(group) + kOuterChannels * word + k;
-                outer_.push_back(
-                    exists(plan_, group, channel) ? filters_.block(plan_, channel, 0).negative : 0);
-                for (const int position : {0, 1})
-                    start |= static_cast<std::uint64_t>(outer_.back())
-                             << (kOuterBits * (kOuterChannels * position + k));
+        outer_.assign(static_cast<std::size_t>(plan_.room()), 0);
+        for (int block = 0; block < plan_.blocks(); ++block) {
+            for (int word = 0; word < plan_.words; ++word) {
+                std::uint64_t start = 0;
+                for (int k = 0; k < kOuterChannels; ++k) {
+                    const int slot = kOuterChannels * word + k;
+                    const int channel = plan_.first_channel(group) + slot;
+                    if (!exists(plan_, group, channel)) continue;
+                    const std::int64_t least = filters_.block(plan_, channel, block).negative;
+                    outer_[static_cast<std::size_t>(slot)] += least;
+                    for (const int position : {0, 1})
+                        start |= static_cast<std::uint64_t>(least)
+                                 << (kOuterBits * (kOuterChannels * position + k));
+                }
+                starts_[static_cast<std::size_t>(block)].push_back(
+                    static_cast<std::uint32_t>(start));
+                starts_[static_cast<std::size_t>(block)].push_back(
+                    static_cast<std::uint32_t>(start >> 32));
             }
-            starts_[0].push_back(static_cast<std::uint32_t>(start));
-            starts_[0].push_back(static_cast<std::uint32_t>(start >> 32));
         }
     }
 
-    void outer_closing() {
+    // What all starts of a channel together add, as lanes to take it off with UXTAB16.
+    void minus_outer_starts() {
         for (std::size_t k = 0; k < outer_.size(); k += kOuterChannels) {
             const auto lanes = [&](std::int64_t low, std::int64_t high) {
                 blob_.word((-low & 0xffff) | (-high & 0xffff) << kLane);
@@ -316,8 +331,19 @@ Plan outer_plan(const traces::Layer& shape, traces::Precision precision) {
     return plan;
 }
 
-bool outer_guaranteed(const Plan& plan) {
-    return packing::guaranteed_depth(kOuterBits, plan.precision, plan.pairs) > 0;
+// Whatever the weights.
+std::optional<Plan> guaranteed_outer_plan(const traces::Layer& shape, traces::Precision precision) {
+    Plan plan = outer_plan(shape, precision);
+    const std::int64_t taps =
+        std::int64_t{shape.filter_channels()} * shape.kernel_height * shape.kernel_width;
+    plan.depth = static_cast<int>(
+        std::min<std::int64_t>(packing::guaranteed_depth(kOuterBits, precision, 1), taps));
+    if (plan.depth < 1 || !packing::outer_fits(kOuterBits, kOuterChannels, precision) ||
+        packing::guaranteed_reach(precision, taps) > INT16_MAX) {
+        return std::nullopt;
+    }
+    const auto found = shaped(plan);
+    return found && found->blocks() <= kMostBlocks ? found : std::nullopt;
 }
 
 // The fewest blocks with which the actual weights fit.
@@ -343,7 +369,10 @@ std::string describe(const Plan& plan) {
                              std::to_string(plan.room()) + " channels";
     if (plan.product == Product::Int8)
         return "SMLAD, " + tile + (plan.wide ? ", weights in 16 bits" : ", weights in bytes");
-    if (plan.product == Product::Outer) return "O6 SMLAL, " + tile + ", S=8";
+    if (plan.product == Product::Outer) {
+        return "O6 SMLAL, " + tile +
+               ", S=8 T=" + std::to_string(std::min(plan.block_pairs(), plan.pairs));
+    }
     return std::string(plan.product == Product::DualChannels ? "D2" : "D2'") + " SMLAD, " + tile +
            ", S=" + std::to_string(plan.field_bits) +
            " T=" + std::to_string(2 * std::min(plan.block_pairs(), plan.pairs)) +
@@ -356,15 +385,22 @@ Proof prove_outer(const Plan& plan, const IntegerLayer& layer) {
     Proof proof;
     proof.limit = packing::field_limit(kOuterBits);
     const Filters filters(plan, layer);
-    if (!packing::outer_fits(kOuterBits, kOuterChannels, plan.precision) || plan.blocks() != 1)
+    if (!packing::outer_fits(kOuterBits, kOuterChannels, plan.precision))
         proof.failure = "filter 0 does not fit the registers of an outer product";
     for (int channel = 0; channel < plan.shape.out_channels; ++channel) {
-        const auto sides = filters.block(plan, channel, 0);
-        const std::int64_t range = sides.negative + sides.positive;
-        proof.largest = std::max(proof.largest, range);
-        if (range <= proof.limit || !proof.failure.empty()) continue;
-        proof.failure = filter_text(channel) + " ranges over " + std::to_string(range) +
-                        " in a field of " + std::to_string(kOuterBits) + " bits";
+        for (int block = 0; block < plan.blocks(); ++block) {
+            const auto sides = filters.block(plan, channel, block);
+            const std::int64_t range = sides.negative + sides.positive;
+            proof.largest = std::max(proof.largest, range);
+            if (range <= proof.limit || !proof.failure.empty()) continue;
+            proof.failure = filter_text(channel) + " ranges over " + std::to_string(range) +
+                            " in a field of " + std::to_string(kOuterBits) + " bits";
+        }
+        // Whole sums are lanes.
+        if (packing::accumulator_range(layer, channel).magnitude() > INT16_MAX &&
+            proof.failure.empty()) {
+            proof.failure = filter_text(channel) + " leaves 16 bits";
+        }
     }
     return proof;
 }
@@ -443,6 +479,7 @@ std::vector<Plan> guaranteed_dual_plans(const traces::Layer& shape, traces::Prec
         if (const auto shape_of = shaped(plan); shape_of && shape_of->blocks() <= kMostBlocks)
             plans.push_back(*shape_of);
     }
+    if (const auto outer = guaranteed_outer_plan(shape, precision)) plans.push_back(*outer);
     std::ranges::sort(plans, {}, estimated_cycles);
     return plans;
 }
@@ -462,9 +499,8 @@ std::vector<Choice> dual_plans(const IntegerLayer& layer) {
             }
         }
     }
-    Plan outer = outer_plan(layer.shape, layer.precision);
-    if (const auto found = shaped(outer); found && prove(*found, layer).failure.empty())
-        choices.push_back({*found, outer_guaranteed(*found), 0});
+    if (const auto found = deepest(outer_plan(layer.shape, layer.precision), layer))
+        choices.push_back({*found, false, 0});
     for (Choice& choice : choices) choice.cycles = estimated_cycles(choice.plan);
     std::ranges::stable_sort(choices, {}, &Choice::cycles);
     return choices;

@@ -13,6 +13,7 @@ constexpr int kFlatPositions = 16;  // of a line of pixels: its lanes stay small
 constexpr int kPieceInstructions =
     480;  // straight code that the scheduler handles well and the caches hold
 constexpr double kFlushPerAccumulator = 2.5;  // cycles: five instructions
+constexpr double kOuterFlush = 7;             // fourteen
 constexpr double kOutputCycles = 2.6;
 constexpr double kStartCycles = 0.25;     // taking its start off every other output
 constexpr double kNarrowStoreCycles = 1;  // where outputs do not make words
@@ -151,7 +152,8 @@ std::vector<Taps> taps_of(const Plan& plan) {
 
 double estimated_cycles(const Plan& plan) {
     const double tile = kTileCycles + plan.stored_pairs() * pair_cycles(plan) +
-                        (plan.blocks() - 1) * plan.accumulators() * kFlushPerAccumulator +
+                        (plan.blocks() - 1) * plan.accumulators() *
+                            (plan.product == Product::Outer ? kOuterFlush : kFlushPerAccumulator) +
                         plan.positions * plan.channels() *
                             (kOutputCycles + (plan.biased ? kStartCycles : 0) +
                              (words_of_outputs(plan) ? 0 : kNarrowStoreCycles));

@@ -1,4 +1,6 @@
 // The arithmetic of a plan on the host, from the packed words: what wraps on the device wraps here.
+#include <array>
+
 #include "kernels/packed_gemm/pack.h"
 #include "kernels/packed_gemm/routine.h"
 
@@ -108,25 +110,35 @@ std::vector<std::int32_t> portable(const Plan& plan,
     };
     const auto run_outer = [&](int group, int word, int pixel) {
         constexpr int kSpacing = kOuterChannels * kOuterBits;
-        std::uint64_t total = word_at(group, 2 * word) | std::uint64_t{word_at(group, 2 * word + 1)}
-                                                             << 32;
-        const std::uint64_t start = total;
-        for (int pair = 0; pair < plan.pairs; ++pair) {
-            const auto lanes = static_cast<std::int32_t>(lanes_at(pair, pixel) +
-                                                         (lanes_at(pair, pixel + 1) << kSpacing));
-            const auto weights = static_cast<std::int32_t>(
-                word_at(group, start_words(plan) + pair * plan.pair_words() + word));
-            total += static_cast<std::uint64_t>(std::int64_t{lanes} * weights);
+        std::array<std::int32_t, 2 * kOuterChannels> found{};
+        int at = start_words(plan);
+        for (int block = 0; block < plan.blocks(); ++block) {
+            const int starts = block == 0 ? 0 : at - bias_words(plan);
+            const std::uint64_t start = word_at(group, starts + 2 * word) |
+                                        std::uint64_t{word_at(group, starts + 2 * word + 1)} << 32;
+            std::uint64_t total = start;
+            for (int k = 0; k < plan.block_pairs(); ++k) {
+                const int pair = block * plan.block_pairs() + k;
+                const auto lanes = static_cast<std::int32_t>(
+                    lanes_at(pair, pixel) + (lanes_at(pair, pixel + 1) << kSpacing));
+                const auto weights = static_cast<std::int32_t>(word_at(group, at + word));
+                total += static_cast<std::uint64_t>(std::int64_t{lanes} * weights);
+                at += plan.pair_words();
+            }
+            for (std::size_t k = 0; k < found.size(); ++k) {
+                const auto field = [&](std::uint64_t value) {
+                    return static_cast<std::int32_t>(value >> (kOuterBits * k) & 0xff);
+                };
+                found[k] += field(total) - field(start);
+            }
+            at += bias_words(plan);
         }
         for (int k = 0; k < 2 * kOuterChannels; ++k) {
             const int channel = kOuterChannels * word + k % kOuterChannels;
             const int place = pixel + k / kOuterChannels;
             if (channel >= plan.channels() || place >= pixels) continue;
-            const auto field = [&](std::uint64_t value) {
-                return static_cast<std::int32_t>(value >> (kOuterBits * k) & 0xff);
-            };
             sums.at(static_cast<std::size_t>((plan.first_channel(group) + channel) * pixels +
-                                             place)) = field(total) - field(start);
+                                             place)) = found[static_cast<std::size_t>(k)];
         }
     };
     if (plan.product == Product::Outer) {

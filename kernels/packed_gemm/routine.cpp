@@ -71,12 +71,14 @@ int bias_words(const Plan& plan) {
 }
 
 int start_words(const Plan& plan) {
-    return bias_words(plan) * (plan.blocks() > 1 ? 2 : 1);
+    if (plan.blocks() == 1) return bias_words(plan);
+    return bias_words(plan) +
+           (plan.product == Product::Outer ? kOuterStarts * plan.words : bias_words(plan));
 }
 
 int closing_words(const Plan& plan) {
-    if (plan.product == Product::Outer) return kOuterStarts * plan.words;
-    return plan.blocks() == 1 ? bias_words(plan) : 0;
+    if (plan.blocks() > 1) return 0;
+    return plan.product == Product::Outer ? kOuterStarts * plan.words : bias_words(plan);
 }
 
 int group_words(const Plan& plan) {

@@ -35,7 +35,8 @@ int closing_words(const Plan& plan);
 // The starts of fields, where biased: in front of every block's weights.
 int bias_words(const Plan& plan);
 
-// In front of the first block: starts, then, if there are several blocks, minus all starts of a field together.
+// In front of the first block: starts, then, if there are several blocks, minus all starts of a field together (of Outer as lanes,
+// see GroupConstants).
 int start_words(const Plan& plan);
 
 // Of one group, up to an even number.

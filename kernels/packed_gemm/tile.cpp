@@ -46,7 +46,8 @@ class TileCode {
              ++k)
             pool_.push_back(Reg{k});
         if (plan.blocks() > 1) {
-            for (int k = 0; k < plan.accumulators(); ++k) sums_.push_back(routine.slot());
+            const int each = plan.product == Product::Outer ? kOuterStarts : 1;
+            for (int k = 0; k < each * plan.accumulators(); ++k) sums_.push_back(routine.slot());
         }
     }
 
@@ -126,10 +127,65 @@ class TileCode {
         }
     }
 
+    // Of Outer: lanes of two fields each (see GroupConstants).
+    Slot lanes_sum(int word, int operand, int which) const {
+        return sums_.at(
+            static_cast<std::size_t>(kOuterStarts * (word * plan_.operands() + operand) + which));
+    }
+
+    // Minus all starts of a word's fields, in front of the first block.
+    void outer_sums(Code& code, Reg group, int word, int which) {
+        const Reg minus = code.value();
+        code.ldr(minus,
+                 {group, 4 * (bias_words(plan_) + kOuterStarts * word + which), kConstantSpace});
+        for (int operand = 0; operand < plan_.operands(); ++operand)
+            store(code, minus, lanes_sum(word, operand, which));
+    }
+
+    void flush_outer(Code& code) {
+        // The first segmentation begins the sums, where it is code of its own.
+        Reg group;
+        if (first_flush_) {
+            group = code.value();
+            load(code, group, frame_.group_weights);
+        }
+        for (int word = 0; word < plan_.words; ++word) {
+            for (int which = 0; which < kOuterStarts; ++which) {
+                Reg minus;
+                if (first_flush_) {
+                    minus = code.value();
+                    code.ldr(minus,
+                             {group,
+                              4 * (bias_words(plan_) + kOuterStarts * word + which),
+                              kConstantSpace});
+                }
+                for (int operand = 0; operand < plan_.operands(); ++operand) {
+                    const Reg sum = code.value();
+                    if (!first_flush_) load(code, sum, lanes_sum(word, operand, which));
+                    code.uxtab16(sum,
+                                 first_flush_ ? minus : sum,
+                                 which < 2 ? accumulator(word, operand) : upper(word, operand),
+                                 which == 0 || which == 2 ? 0 : 8);
+                    store(code, sum, lanes_sum(word, operand, which));
+                }
+            }
+            start_outer(code, word);
+        }
+        code.add(kWeights, kWeights, 4 * bias_words(plan_));
+        first_flush_ = false;
+    }
+
     // Sums of low fields begin without what their starts add.
     void start_sums(Code& code) {
         if (sums_.empty()) return;
+        first_flush_ = plan_.product == Product::Outer && unrolls_blocks_;
+        if (first_flush_) return;
         for (int word = 0; word < plan_.words; ++word) {
+            if (plan_.product == Product::Outer) {
+                for (int which = 0; which < kOuterStarts; ++which)
+                    outer_sums(code, kWeights, word, which);
+                continue;
+            }
             const Reg value = code.value();
             if (plan_.biased) {
                 code.ldr(value, {kWeights, 4 * (bias_words(plan_) + word), kConstantSpace});
@@ -288,6 +344,7 @@ class TileCode {
 
     // Behind the weights of a block: the starts of the next one.
     void flush(Code& code) {
+        if (plan_.product == Product::Outer) return flush_outer(code);
         for (int word = 0; word < plan_.words; ++word) {
             Reg bias;
             if (plan_.biased) {
@@ -610,6 +667,7 @@ class TileCode {
 
     // What is known of one accumulator of Outer: fields of positions 0 and 1, channels 0, 1 and 2, as lanes.
     struct Fields {
+        int operand = 0;
         Reg first;   // position 0: channel 0, channel 2
         Reg second;  // position 0 channel 1, position 1 channel 0
         Reg third;   // position 1 channel 1
@@ -626,29 +684,37 @@ class TileCode {
         return minus;
     }
 
-    // The lower half of an accumulator, then its upper half, of all operands given.
-    void split_lower(Code& code, int word, std::vector<Fields>& all) {
-        const Reg second = minus_starts(code, word, 1);
+    // Two fields of each accumulator as lanes, rid of their starts: from what all blocks added up, or these constants.
+    void split_one(Code& code, int word, int which, std::vector<Fields>& all) {
+        Reg minus;
+        if (sums_.empty()) minus = minus_starts(code, word, which);
         for (Fields& f : all) {
-            f.second = code.value();
-            code.uxtab16(f.second, second, f.first, 8);
+            Reg begun = minus;
+            if (!sums_.empty()) {
+                begun = code.value();
+                load(code, begun, lanes_sum(word, f.operand, which));
+            }
+            const Reg from = which < 2 ? f.first : f.third;
+            Reg to = from;
+            if (which == 1) to = f.second = code.value();
+            if (which == 3) to = f.fourth = code.value();
+            code.uxtab16(to, begun, from, which == 0 || which == 2 ? 0 : 8);
         }
-        const Reg first = minus_starts(code, word, 0);
-        for (Fields& f : all) code.uxtab16(f.first, first, f.first);
+    }
+
+    // The lower half of an accumulator, and its upper half.
+    void split_lower(Code& code, int word, std::vector<Fields>& all) {
+        split_one(code, word, 1, all);
+        split_one(code, word, 0, all);
     }
 
     void split_upper(Code& code, int word, std::vector<Fields>& all) {
-        const Reg fourth = minus_starts(code, word, 3);
-        for (Fields& f : all) {
-            f.fourth = code.value();
-            code.uxtab16(f.fourth, fourth, f.third, 8);
-        }
-        const Reg third = minus_starts(code, word, 2);
-        for (Fields& f : all) code.uxtab16(f.third, third, f.third);
+        split_one(code, word, 3, all);
+        split_one(code, word, 2, all);
     }
 
     Fields packed_fields(int word, int operand) const {
-        return {accumulator(word, operand), {}, upper(word, operand), {}};
+        return {operand, accumulator(word, operand), {}, upper(word, operand), {}};
     }
 
     void finish_lane(Code& code, Reg to, Reg lanes, bool top, const Constants& c) {
@@ -833,6 +899,7 @@ class TileCode {
     bool first_sets_ =
         false;  // the first products set their accumulators, where they are not in a loop
     bool multiplied_ = false;
+    bool first_flush_ = false;
     std::vector<Slot> sums_;
     std::vector<Slot> spilled_;
     std::vector<Reg> pool_ = kPool;
