@@ -34,6 +34,22 @@ class Filters {
                                           static_cast<std::size_t>(index)];
     }
 
+    // The sign with which a high channel's weights go above a low one's so that every lane holds them: the least weight, which
+    // borrows beyond the lane above a negative one, fits negated. 0: neither does.
+    int sign_above(const Plan& plan, int low, int high) const {
+        for (const int sign : {1, -1}) {
+            bool fits = true;
+            for (int pair = 0; fits && pair < plan.pairs; ++pair) {
+                for (const int half : {0, 1})
+                    fits = fits &&
+                           packing::lane_fits(
+                               at(low, pair, half), sign * at(high, pair, half), plan.field_bits);
+            }
+            if (fits) return sign;
+        }
+        return 0;
+    }
+
     // What a block of pairs can add up to, at most, either way.
     struct Sides {
         std::int64_t negative = 0;
@@ -116,6 +132,7 @@ class Packer {
     std::vector<std::uint8_t> pack() {
         for (int group = 0; group < plan_.groups(); ++group) {
             set_starts(group);
+            set_signs(group);
             starts(0);
             if (plan_.blocks() > 1) {
                 if (plan_.product == Product::Outer) {
@@ -143,6 +160,17 @@ class Packer {
     }
 
   private:
+    void set_signs(int group) {
+        signs_.assign(static_cast<std::size_t>(plan_.words), 1);
+        if (plan_.product != Product::DualChannels) return;
+        for (int word = 0; word < plan_.words; ++word) {
+            const int high = high_channel(plan_, group, word);
+            if (exists(plan_, group, high))
+                signs_[static_cast<std::size_t>(word)] =
+                    filters_.sign_above(plan_, low_channel(plan_, group, word), high);
+        }
+    }
+
     // Of every block and operand, so that each low field has room for its own block's sums.
     void set_starts(int group) {
         starts_.assign(static_cast<std::size_t>(plan_.blocks()), {});
@@ -245,7 +273,7 @@ class Packer {
             int lane = low;
             if (plan_.product == Product::DualChannels) {
                 const int high = weight(group, high_channel(plan_, group, word), pair, half);
-                lane += high * (1 << plan_.field_bits);
+                lane += signs_[static_cast<std::size_t>(word)] * high * (1 << plan_.field_bits);
             }
             lanes |= std::int64_t{static_cast<std::uint16_t>(lane)} << (kLane * half);
         }
@@ -281,7 +309,8 @@ class Packer {
             }
             const auto c = static_cast<std::size_t>(channel);
             const bool high = plan_.product == Product::DualChannels && k % 2 != 0;
-            blob_.word(layer_.output_bits == 0 ? 0 : multiplier(c, high));
+            const int sign = high ? signs_[static_cast<std::size_t>(k / 2)] : 1;
+            blob_.word(sign * (layer_.output_bits == 0 ? 1 : multiplier(c, high)));
             blob_.word(layer_.bias[c]);
         }
     }
@@ -305,6 +334,7 @@ class Packer {
     const Requantise& requantise_;
     Filters filters_;
     Blob blob_;
+    std::vector<int> signs_;                         // of the group's high channels
     std::vector<std::int64_t> outer_;                // starts of the group's channels
     std::vector<std::vector<std::int64_t>> starts_;  // of the group's low fields, block by block
 };
@@ -444,15 +474,8 @@ Proof prove(const Plan& plan, const IntegerLayer& layer) {
             const auto range = packing::accumulator_range(layer, high);
             if (!packing::high_field_fits(range.least, range.greatest, plan.field_bits))
                 fail(high, "does not fit above a field of " + std::to_string(plan.field_bits));
-            for (int pair = 0; plan.product == Product::DualChannels && pair < plan.pairs; ++pair) {
-                for (int half = 0; half < 2; ++half) {
-                    if (!packing::lane_fits(filters.at(low, pair, half),
-                                            filters.at(high, pair, half),
-                                            plan.field_bits)) {
-                        fail(high, "borrows beyond a lane of 16 bits");
-                    }
-                }
-            }
+            if (plan.product == Product::DualChannels && filters.sign_above(plan, low, high) == 0)
+                fail(high, "borrows beyond a lane of 16 bits");
             if (!proof.failure.empty()) return proof;
         }
     }

@@ -102,7 +102,12 @@ std::vector<std::int32_t> portable(const Plan& plan,
         const int first = plan.first_channel(group);
         const auto whole = static_cast<std::int32_t>(total);
         if (plan.product == Product::Int8) return put(first + word, pixel, whole);
-        const std::int32_t high = whole >> plan.field_bits;
+        // A high channel that was packed negated has a negative multiplier.
+        const int constants = start_words(plan) + plan.stored_pairs() * plan.pair_words() +
+                              (plan.blocks() - 1) * bias_words(plan) + GroupConstants::kChannels;
+        const bool negated =
+            !by_positions && word_at(group, constants + 2 * (2 * word + 1)) >> 31 != 0;
+        const std::int32_t high = (negated ? -1 : 1) * (whole >> plan.field_bits);
         put(by_positions ? first + word : first + 2 * word, pixel, low);
         put(by_positions ? first + word : first + 2 * word + 1,
             by_positions ? pixel + 1 : pixel,

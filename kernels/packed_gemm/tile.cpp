@@ -143,7 +143,6 @@ class TileCode {
     }
 
     void flush_outer(Code& code) {
-        // The first segmentation begins the sums, where it is code of its own.
         Reg group;
         if (first_flush_) {
             group = code.value();
@@ -178,7 +177,7 @@ class TileCode {
     // Sums of low fields begin without what their starts add.
     void start_sums(Code& code) {
         if (sums_.empty()) return;
-        first_flush_ = plan_.product == Product::Outer && unrolls_blocks_;
+        first_flush_ = unrolls_blocks_;
         if (first_flush_) return;
         for (int word = 0; word < plan_.words; ++word) {
             if (plan_.product == Product::Outer) {
@@ -208,11 +207,12 @@ class TileCode {
         };
         if (unrolls_block_) {
             for (int k = 0; k < plan_.pieces; ++k) {
-                Code code = std::move(before);
+                products(before);
+                if (k + 1 == plan_.pieces) finish(before);
+                // All in one piece where all is unrolled: products of one block beside the segmentation of the other.
+                if (unrolls_blocks_ && !(k + 1 == plan_.pieces && !flushes)) continue;
+                body.straight(before, pool_);
                 before = {};
-                products(code);
-                if (k + 1 == plan_.pieces) finish(code);
-                body.straight(code, pool_);
             }
             return;
         }
@@ -342,25 +342,38 @@ class TileCode {
         return low;
     }
 
-    // Behind the weights of a block: the starts of the next one.
+    // Behind the weights of a block: the starts of the next one. The first segmentation begins the sums, where it is code of its own.
     void flush(Code& code) {
         if (plan_.product == Product::Outer) return flush_outer(code);
+        Reg group;
+        if (first_flush_ && plan_.biased) {
+            group = code.value();
+            load(code, group, frame_.group_weights);
+        }
         for (int word = 0; word < plan_.words; ++word) {
             Reg bias;
+            Reg minus;
             if (plan_.biased) {
                 bias = code.value();
                 code.ldr(bias, {kWeights, 4 * word, kConstantSpace});
+            }
+            if (group.exists()) {
+                minus = code.value();
+                code.ldr(minus, {group, 4 * (bias_words(plan_) + word), kConstantSpace});
             }
             for (int operand = 0; operand < plan_.operands(); ++operand) {
                 const Reg packed = accumulator(word, operand);
                 const Reg low = split(code, packed);
                 if (plan_.biased) code.add(packed, packed, bias);
-                const Reg sum = code.value();
-                load(code, sum, this->sum(word, operand));
-                code.add(sum, sum, low);
-                store(code, sum, this->sum(word, operand));
+                if (!first_flush_) {
+                    minus = code.value();
+                    load(code, minus, sum(word, operand));
+                }
+                if (minus.exists()) code.add(low, low, minus);
+                store(code, low, sum(word, operand));
             }
         }
+        first_flush_ = false;
         if (plan_.biased) code.add(kWeights, kWeights, 4 * bias_words(plan_));
     }
 
@@ -371,10 +384,11 @@ class TileCode {
         Reg bias;
     };
 
-    Constants constants(Code& code, int channel) {
+    Constants constants(Code& code, int channel, bool with_sign = false) {
         Constants c;
+        const bool sums = requantise_.output_bits == 0;
         const int at = 4 * (GroupConstants::kChannels + 2 * channel);
-        if (requantise_.output_bits != 0) {
+        if (!sums || with_sign) {
             c.multiplier = code.value();
             code.ldr(c.multiplier, {kWeights, at, kConstantSpace});
         }
@@ -398,10 +412,11 @@ class TileCode {
         code.usat(value, requantise_.output_bits, value, clamp_shift());
     }
 
-    // The high field as it stands, times 2^S.
+    // The high field as it stands, times 2^S; its multiplier is negative where its weights were negated, of a sum 1 or -1.
     void finish_high(Code& code, Reg value, const Constants& c) {
         if (requantise_.output_bits == 0) {
-            code.add(value, c.bias, value, asr(plan_.field_bits));
+            code.shift(value, value, asr(plan_.field_bits));
+            code.mla(value, value, c.multiplier, c.bias);
             return;
         }
         code.smmla(value, value, c.multiplier, c.bias);
@@ -582,7 +597,7 @@ class TileCode {
                 const Reg packed = accumulator(word, operand);
                 const Reg low = complete(code, word, operand);
                 finish(code, low, constants(code, 2 * word));
-                finish_high(code, packed, constants(code, 2 * word + 1));
+                finish_high(code, packed, constants(code, 2 * word + 1, true));
                 code.orr(packed, low, packed, lsl(8));
             }
         }
@@ -635,7 +650,7 @@ class TileCode {
                     code.orr(bytes, bytes, low, lsl(8 * operand));
                 }
             }
-            const Constants high = constants(code, 2 * word + 1);
+            const Constants high = constants(code, 2 * word + 1, true);
             for (int operand = 0; operand < 4; ++operand)
                 finish_high(code, accumulator(word, operand), high);
             const auto join = [&](int first, int second, int bits) {
@@ -827,7 +842,7 @@ class TileCode {
                 put(code, 2 * word, operand, low);
             }
             if (2 * word + 1 >= plan_.channels()) continue;
-            const Constants high = constants(code, 2 * word + 1);
+            const Constants high = constants(code, 2 * word + 1, true);
             for (int operand = 0; operand < plan_.operands(); ++operand) {
                 const Reg packed = accumulator(word, operand);
                 finish_high(code, packed, high);
