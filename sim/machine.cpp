@@ -8,6 +8,7 @@
 #include <exception>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 
 #include <unicorn/unicorn.h>
 
@@ -18,6 +19,7 @@
 #include "sim/machine_code.h"
 #include "sim/machine_system.h"
 #include "sim/semihosting.h"
+#include "sim/translate/translator.h"
 
 namespace mixq::sim {
 
@@ -40,6 +42,9 @@ constexpr std::uint32_t kInterruptSvc = 2;  // as the emulator numbers them
 constexpr std::uint32_t kInterruptReturn = 8;
 // A program that sleeps in one place this often, woken only by its own timers, is idle.
 constexpr int kIdleSleeps = 1000;
+constexpr std::uint32_t kNowhere = ~0u;          // no code is at an odd address
+constexpr std::uint32_t kItState = 0x0600'fc00;  // xPSR
+constexpr unsigned kSaturatedBit = 27;           // xPSR
 
 // The one place where a call of Unicorn that must not fail is checked.
 void check(uc_err error, std::string_view doing) {
@@ -78,6 +83,7 @@ enum class Ending : std::uint8_t {
     Idle,
     Limit,
     Restart,
+    Translate,  // translated code goes on here
     UnknownInstruction,
     BadCode,
     Interrupt,
@@ -160,6 +166,16 @@ struct Machine::State {
     void note_watched(std::uint32_t address);
     std::span<const Access> resolved_accesses();
     bool was_cut(const KnownBlock& known, std::uint32_t next_address) const;
+    void report(const BlockRun& run);
+
+    // Translated code, where the registers at a block's entry would otherwise be asked.
+    void make_translator();
+    bool goes_on_translated(std::uint32_t address);
+    void run_translated(std::uint32_t& pc);
+    void report_translated(const Translation& ran, std::uint32_t next_address);
+    void report_part(const Translation& ran, std::uint32_t end);
+    bool registers_to_translated();
+    void registers_from_translated(std::uint32_t pc);
 
     static void on_block_fast(uc_engine*, std::uint64_t address, std::uint32_t size, void* self);
     static void on_block_observed(uc_engine*,
@@ -187,6 +203,11 @@ struct Machine::State {
     CodeTable code;
     Semihosting semihosting;
     std::unique_ptr<MachineSystem> system;
+
+    std::unique_ptr<Translator> translator;  // null where there is none for this host
+    std::uint32_t status = 0;                // xPSR when translated code began
+    std::uint32_t emulated_address =
+        kNowhere;  // of a block that translated code has left to the emulator
 
     BlockObserver* observer = nullptr;
     Watching watching = Watching::Everything;
@@ -596,8 +617,18 @@ void Machine::State::finish_block(std::uint32_t next_address) {
             it_carried = done->it_after;
         }
         const std::size_t told = resolves ? 0 : done->block.instructions.size();
-        observer->on_block(
-            {&done->block, touched, divisions, {executed.data(), told}, next_address});
+        report({&done->block, touched, divisions, {executed.data(), told}, next_address});
+    } catch (...) {
+        exception = std::current_exception();
+        end(Ending::Exception);
+    }
+    accesses.clear();
+    divisions.clear();
+}
+
+void Machine::State::report(const BlockRun& run) {
+    try {
+        observer->on_block(run);
     } catch (const UnknownInstructionError& error) {
         ending_message = error.what();
         ending_address = error.address;
@@ -606,8 +637,6 @@ void Machine::State::finish_block(std::uint32_t next_address) {
         exception = std::current_exception();
         end(Ending::Exception);
     }
-    accesses.clear();
-    divisions.clear();
 }
 
 // The emulator stopped inside a block it had begun, and goes on at an address in it.
@@ -764,6 +793,7 @@ void Machine::State::on_block_resolved(uc_engine*,
     auto& state = *static_cast<State*>(self);
     const auto at = static_cast<std::uint32_t>(address);
     state.finish_block(at);
+    if (state.goes_on_translated(at)) return;
     if (state.enter_block(at, size)) state.begin_resolved(at, size);
 }
 
@@ -799,7 +829,151 @@ void Machine::State::on_interrupt(uc_engine*, std::uint32_t number, void* self) 
     state.end(Ending::Interrupt);
 }
 
+void Machine::State::make_translator() {
+    if (translator != nullptr || !Translator::available()) return;
+    translator = std::make_unique<Translator>(Translator::Host{
+        [this](std::uint32_t address) {
+            for (const Mapped& part : mapped) {
+                if (address - part.region->address < part.region->bytes) {
+                    return PlainMemory{part.region->address,
+                                       part.region->bytes,
+                                       part.memory,
+                                       part.region->kind == MemoryKind::Flash};
+                }
+            }
+            return PlainMemory{};
+        },
+        [this](std::uint32_t address, std::uint32_t size) -> const Block& {
+            return code.block(address, size, 0).block;
+        },
+        [this](std::uint32_t address, unsigned bytes, bool write, std::uint32_t& value) {
+            return system->access(address, bytes, write, value);
+        }});
+}
+
+// Where the emulator enters a block that has been translated, it stops before it.
+bool Machine::State::goes_on_translated(std::uint32_t address) {
+    if (translator == nullptr || ending != Ending::None || it_carried != 0) return false;
+    if (std::exchange(emulated_address, kNowhere) == address) return false;
+    if (translator->find(address).code == nullptr) return false;
+    ending_address = address;
+    end(Ending::Translate);
+    return true;
+}
+
+// Runs translated blocks from an address on, until one has to be left to the emulator or the run ends.
+void Machine::State::run_translated(std::uint32_t& pc) {
+    if (observer == nullptr || watching != Watching::Resolved) return;
+    make_translator();
+    if (translator == nullptr || pc == emulated_address) return;
+    Translation* block = &translator->find(pc);
+    if (block->code == nullptr || !registers_to_translated()) return;
+    while (block->code != nullptr) {
+        if (!enter_block(pc, block->size)) break;
+        instructions += block->block->instructions.size();
+        const std::uint32_t next = block->code(&translator->state);
+        pc = next & ~1u;
+        if ((next & 1) != 0) {
+            emulated_address = pc;
+            report_part(*block, pc);
+            break;
+        }
+        report_translated(*block, pc);
+        if (pc == kReturnAddress) end(Ending::Returned);
+        if (ending != Ending::None) break;
+        block = &translator->next(*block, pc);
+    }
+    last_block = ~0u;
+    registers_from_translated(pc);
+}
+
+void Machine::State::report_translated(const Translation& ran, std::uint32_t next_address) {
+    if (!ran.may_skip) {
+        report({ran.block, ran.accesses, ran.divisions, {}, next_address});
+        return;
+    }
+    accesses.clear();
+    for (const Access& access : ran.accesses) {
+        if (access.address != kNotAccessed) accesses.push_back(access);
+    }
+    report({ran.block, accesses, ran.divisions, {}, next_address});
+    accesses.clear();
+}
+
+// Only the instructions before an address have run.
+void Machine::State::report_part(const Translation& ran, std::uint32_t end_address) {
+    instructions -= ran.block->instructions.size();
+    if (end_address == ran.address) return;
+    const Block& part = code.block(ran.address, end_address - ran.address, 0).block;
+    const std::size_t count = part.instructions.size();
+    instructions += count;
+    accesses.clear();
+    for (const Access& access : ran.accesses) {
+        if (access.instruction < count && access.address != kNotAccessed)
+            accesses.push_back(access);
+    }
+    divisions.clear();
+    for (const Division& division : ran.divisions) {
+        if (division.instruction < count) divisions.push_back(division);
+    }
+    report({&part, accesses, divisions, {}, end_address});
+    accesses.clear();
+    divisions.clear();
+}
+
+namespace {
+
+struct TransferredRegisters {
+    static constexpr std::size_t kCount = 17;
+    std::array<int, kCount> numbers{};
+    std::array<std::uint32_t, kCount> values{};
+    std::array<void*, kCount> places{};
+
+    TransferredRegisters() {
+        for (std::size_t reg = 0; reg < 15; ++reg)
+            numbers[reg] = unicorn_register(static_cast<Register>(reg));
+        numbers[15] = UC_ARM_REG_XPSR;
+        numbers[16] = UC_ARM_REG_PC;
+        for (std::size_t k = 0; k < kCount; ++k) places[k] = &values[k];
+    }
+};
+
+}  // namespace
+
+// False where execution stands within an IT block.
+bool Machine::State::registers_to_translated() {
+    TransferredRegisters all;
+    check(uc_reg_read_batch(uc, all.numbers.data(), all.places.data(), 16), "read registers");
+    status = all.values[15];
+    if ((status & kItState) != 0) return false;
+    GuestState& guest = translator->state;
+    std::copy_n(all.values.begin(), 15, guest.registers.begin());
+    guest.negative = status >> 31 & 1;
+    guest.zero = status >> 30 & 1;
+    guest.carry = status >> 29 & 1;
+    guest.overflow = status >> 28 & 1;
+    guest.saturated = status >> kSaturatedBit & 1;
+    return true;
+}
+
+void Machine::State::registers_from_translated(std::uint32_t pc) {
+    TransferredRegisters all;
+    const GuestState& guest = translator->state;
+    std::copy_n(guest.registers.begin(), 15, all.values.begin());
+    all.values[15] = (status & 0x07ff'ffff) | std::uint32_t{guest.negative} << 31 |
+                     std::uint32_t{guest.zero} << 30 | std::uint32_t{guest.carry} << 29 |
+                     std::uint32_t{guest.overflow} << 28 |
+                     std::uint32_t{guest.saturated} << kSaturatedBit;
+    all.values[16] = pc | 1;
+    check(uc_reg_write_batch(uc,
+                             all.numbers.data(),
+                             all.places.data(),
+                             static_cast<int>(TransferredRegisters::kCount)),
+          "write registers");
+}
+
 Stop Machine::State::run(std::uint32_t pc) {
+    emulated_address = kNowhere;
     instructions = 0;
     translated = true;
     last_block = ~0u;
@@ -816,7 +990,9 @@ Stop Machine::State::run(std::uint32_t pc) {
         running = nullptr;
         accesses.clear();
         divisions.clear();
-        const uc_err error = uc_emu_start(uc, pc | 1, kReturnAddress, 0, 0);
+        uc_err error = UC_ERR_OK;
+        run_translated(pc);
+        if (ending == Ending::None) error = uc_emu_start(uc, pc | 1, kReturnAddress, 0, 0);
         if (const std::optional<Stop> stop = stopped(error, pc)) {
             running = nullptr;
             cycles_before = now();
@@ -851,6 +1027,9 @@ std::optional<Stop> Machine::State::stopped(uc_err error, std::uint32_t& pc) {
         case Ending::Restart:
             pc = ending_address;
             forget_translations(pc, restart_size);
+            return std::nullopt;
+        case Ending::Translate:
+            pc = ending_address;
             return std::nullopt;
         case Ending::UnknownInstruction:
             return Stop{Halt::UnknownInstruction, ending_address, 0, ending_message + trail_text()};
@@ -1022,7 +1201,10 @@ void Machine::write(std::uint32_t address, std::span<const std::uint8_t> bytes) 
     }
     std::copy(bytes.begin(), bytes.end(), to);
     // It may have been code.
-    if (state_->board.find_region(address)->kind == MemoryKind::Flash) state_->code.forget();
+    if (state_->board.find_region(address)->kind == MemoryKind::Flash) {
+        state_->code.forget();
+        if (state_->translator != nullptr) state_->translator->forget();
+    }
     state_->forget_translations(address, static_cast<std::uint32_t>(bytes.size()));
 }
 

@@ -62,6 +62,23 @@ void MachineSystem::map() {
     }
 }
 
+bool MachineSystem::access(std::uint32_t address,
+                           unsigned bytes,
+                           bool write,
+                           std::uint32_t& value) {
+    for (Range& range : ranges_) {
+        const std::uint32_t offset = address - range.address;
+        if (offset >= range.bytes || bytes > range.bytes - offset) continue;
+        if (write) {
+            on_write(uc_, offset, bytes, value, &range);
+        } else {
+            value = static_cast<std::uint32_t>(on_read(uc_, offset, bytes, &range));
+        }
+        return true;
+    }
+    return false;
+}
+
 std::uint64_t MachineSystem::on_read(uc_engine*, std::uint64_t offset, unsigned bytes, void* user) {
     const Range& range = *static_cast<Range*>(user);
     MachineSystem& system = *range.system;

@@ -35,6 +35,9 @@ class MachineSystem {
     // Maps the peripheral ranges.
     void map();
 
+    // Reads or writes a peripheral; false where there is none.
+    bool access(std::uint32_t address, unsigned bytes, bool write, std::uint32_t& value);
+
     // The cycle from which the machine must ask before it goes on; 0: at once.
     std::uint64_t attention() const { return attention_; }
 
