@@ -419,11 +419,11 @@ std::uint32_t MemorySystem::fetch(std::uint32_t address,
     return static_cast<std::uint32_t>(std::max(there, now) - now);
 }
 
-std::uint32_t MemorySystem::fetch_generation() const {
+const std::uint32_t* MemorySystem::fetch_generation() const {
     const State& state = *state_;
     const bool kept = state.settings.instruction_cache &&
                       state.parameters.replacement == Replacement::PseudoRandom;
-    return kept ? state.generation : 0;
+    return kept ? &state.generation : nullptr;
 }
 
 const MemorySystem::Stillness* MemorySystem::stillness() const {

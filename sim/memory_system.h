@@ -52,8 +52,8 @@ class MemorySystem {
                         bool sequential);
 
     // Changes with every line the instruction side takes in: code that was there under the same number still is.
-    // 0: what was there may be gone.
-    std::uint32_t fetch_generation() const;
+    // Never 0; null where what was there may be gone.
+    const std::uint32_t* fetch_generation() const;
 
     // An access within one line that cost nothing costs nothing again, and changes nothing, while the number stays and
     // time is past `quiet_from`.

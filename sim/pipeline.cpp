@@ -20,6 +20,10 @@ namespace {
 constexpr std::uint32_t kTcmBlockBits = 12;  // no tightly coupled memory is cut finer
 constexpr std::uint32_t kLineBits = 5;
 constexpr std::uint32_t kLine = 1u << kLineBits;
+constexpr std::size_t kStills = 1024;     // a power of two
+constexpr std::size_t kKeyAccesses = 15;  // four bits each go into the key at a time
+constexpr std::uint64_t kOpenGroup =
+    64;  // an instruction may join a group that began this long ago, at most
 constexpr std::uint64_t kMix = 0x9e37'79b9'7f4a'7c15;
 constexpr std::uint32_t kNowhere = ~0u;  // no instruction is at an odd address
 
@@ -89,6 +93,10 @@ struct Pipeline::State final : Engine::Watcher {
     Timing timing();
 
     void describe(const BlockRun& run, const Compiled& code);
+    template <bool Memory>
+    bool describe_accesses(const BlockRun& run, const Compiled& code);
+    void describe_some_accesses(const BlockRun& run, const Compiled& code);
+    void describe_divides(const BlockRun& run, const Compiled& code);
     Compiled& compiled(const Block& block);
     void touch_memory(const Compiled& code, const std::int16_t* offsets);
     void enter_line(const CodeLine& line, std::uint64_t when, bool sequential);
@@ -129,7 +137,9 @@ struct Pipeline::State final : Engine::Watcher {
     };
 
     const MemorySystem::Stillness* stillness = nullptr;
-    std::array<Still, 1024> stills{};
+    std::array<Still, kStills> stills{};
+    bool data_still = false;  // no access of the block costs anything or changes anything
+    const std::uint32_t* generation = nullptr;
 
     Memo memo;  // while it is current, the engine's flight is stale
 
@@ -186,15 +196,69 @@ Compiled& Pipeline::State::compiled(const Block& block) {
 // From what the machine saw to what the pipeline asks.
 void Pipeline::State::describe(const BlockRun& run, const Compiled& code) {
     const std::size_t accesses = code.memory.size();
-    execution.addresses.resize(accesses);
-    execution.tcm.resize(accesses);
-    execution.divides.resize(code.divides.size());
+    if (execution.addresses.size() < accesses) {
+        execution.addresses.resize(accesses);
+        execution.tcm.resize(accesses);
+    }
     execution.next_address = run.next_address;
+    const bool described =
+        run.accesses.size() == accesses && (memory == nullptr ? describe_accesses<false>(run, code)
+                                                              : describe_accesses<true>(run, code));
+    if (!described) describe_some_accesses(run, code);
+    if (!code.divides.empty() || !execution.divides.empty()) describe_divides(run, code);
+    execution.branch = 0;
+    if (code.branch != BranchKind::None && !code.ops.empty()) {
+        const bool executed = run.executed.empty() || run.executed[code.ops.size() - 1] != 0;
+        execution.branch = predictor.outcome(code, run.next_address, executed);
+    }
+}
+
+// Every instruction went to memory, once: false where that is not so. In the same pass: whether memory has to be asked.
+template <bool Memory>
+bool Pipeline::State::describe_accesses(const BlockRun& run, const Compiled& code) {
+    const std::size_t accesses = code.memory.size();
+    const Access* const access = run.accesses.data();
+    const MemoryOp* const ops = code.memory.data();
+    std::uint32_t* const addresses = execution.addresses.data();
+    std::uint8_t* const coupled_places = execution.tcm.data();
+    const std::uint32_t number = Memory && stillness != nullptr ? stillness->number : 0;
+    bool free = !Memory || (stillness != nullptr && cycles() >= stillness->quiet_from + kOpenGroup);
+    std::uint64_t key = 0;
+    std::uint64_t recent = 0;
+    for (std::size_t k = 0; k < accesses; ++k) {
+        const MemoryOp& op = ops[k];
+        if (access[k].instruction != op.op) return false;
+        const std::uint32_t address = access[k].address;
+        const std::uint8_t coupled = tcm[address >> kTcmBlockBits];
+        const std::uint32_t store = op.store ? 1 : 0;
+        addresses[k] = address;
+        coupled_places[k] = coupled;
+        recent = recent << 4 | (address >> 2 & 1) | ((address & op.within) != 0 ? 2u : 0u) |
+                 (store & coupled) << 2;
+        if constexpr (Memory) {
+            const std::uint32_t tag = address >> kLineBits << 1 | store;
+            const Still& known = stills[tag % kStills];
+            const bool still = (known.tag == tag) & (known.number == number) &
+                               (address % kLine + op.bytes <= kLine);
+            free &= (coupled != 0) | still;
+        }
+        if (k % kKeyAccesses != kKeyAccesses - 1) continue;
+        key = (key ^ recent) * kMix;
+        key ^= key >> 29;
+        recent = 0;
+    }
+    execution.key = (key ^ recent) * kMix;
+    execution.key ^= execution.key >> 29;
+    data_still = free;
+    return true;
+}
+
+void Pipeline::State::describe_some_accesses(const BlockRun& run, const Compiled& code) {
     const Access* access = run.accesses.data();
     const Access* const end = access + run.accesses.size();
     std::uint64_t key = 0;
     std::uint64_t recent = 0;
-    for (std::size_t k = 0; k < accesses; ++k) {
+    for (std::size_t k = 0; k < code.memory.size(); ++k) {
         const MemoryOp& op = code.memory[k];
         while (access != end && access->instruction < op.op) ++access;
         const bool happened = access != end && access->instruction == op.op;
@@ -206,13 +270,18 @@ void Pipeline::State::describe(const BlockRun& run, const Compiled& code) {
                              (op.store && coupled ? 4u : 0u);
         if (!happened) bits = 8;
         recent = recent << 4 | bits;
-        if (k % 15 != 14) continue;
+        if (k % kKeyAccesses != kKeyAccesses - 1) continue;
         key = (key ^ recent) * kMix;
         key ^= key >> 29;
         recent = 0;
     }
     execution.key = (key ^ recent) * kMix;
     execution.key ^= execution.key >> 29;
+    data_still = false;
+}
+
+void Pipeline::State::describe_divides(const BlockRun& run, const Compiled& code) {
+    execution.divides.resize(code.divides.size());
     const Division* division = run.divisions.data();
     const Division* const divisions_end = division + run.divisions.size();
     for (std::size_t k = 0; k < code.divides.size(); ++k) {
@@ -223,12 +292,6 @@ void Pipeline::State::describe(const BlockRun& run, const Compiled& code) {
                                                            known ? division->dividend : 0,
                                                            known ? division->divisor : 0));
     }
-    execution.branch = 0;
-    const std::size_t last = code.ops.size() - 1;
-    if (!code.ops.empty() && code.branch != BranchKind::None) {
-        const bool executed = run.executed.empty() || run.executed[last] != 0;
-        execution.branch = predictor.outcome(code, run.next_address, executed);
-    }
 }
 
 void Pipeline::State::run(const BlockRun& block_run) {
@@ -237,8 +300,7 @@ void Pipeline::State::run(const BlockRun& block_run) {
     const std::uint32_t address = block_run.block->address;
     const bool redirected = address != expected_address;
     continues = !redirected && continues;
-    const std::uint32_t generation = memory == nullptr ? 0 : memory->fetch_generation();
-    code_there = generation != 0 && generations[block_run.block->number] == generation;
+    code_there = generation != nullptr && generations[block_run.block->number] == *generation;
     if (listener != nullptr || !memoises) {
         if (memo.is_current()) memo.end(address);
         if (redirected) engine.restart_fetch(address);
@@ -249,10 +311,11 @@ void Pipeline::State::run(const BlockRun& block_run) {
     } else {
         if (!memo.is_current()) memo.begin(address);
         const Memo::Outcome& outcome = memo.find(code, execution, redirected);
-        if (memory != nullptr) touch_memory(code, memo.offsets(outcome));
+        if (memory != nullptr && !(code_there && data_still))
+            touch_memory(code, memo.offsets(outcome));
         memo.take(outcome, execution);
     }
-    if (memory != nullptr) generations[block_run.block->number] = memory->fetch_generation();
+    if (generation != nullptr) generations[block_run.block->number] = *generation;
     const bool taken = (execution.branch & kTaken) != 0;
     continues = !taken;
     const bool known = taken || block_run.next_address == code.fall_through;
@@ -287,7 +350,7 @@ void Pipeline::State::access(const Compiled& code, std::size_t index, std::uint6
     if (address == Execution::kNotExecuted || execution.tcm[index] != 0) return;
     const MemoryOp& op = code.memory[index];
     const std::uint32_t tag = address >> kLineBits << 1 | (op.store ? 1u : 0u);
-    Still& known = stills[tag % stills.size()];
+    Still& known = stills[tag % kStills];
     if (stillness != nullptr && known.tag == tag && known.number == stillness->number &&
         when >= stillness->quiet_from && address % kLine + op.bytes <= kLine)
         return;
@@ -373,6 +436,7 @@ Pipeline& Pipeline::operator=(Pipeline&&) noexcept = default;
 void Pipeline::set_memory(MemorySystem* memory) {
     state_->memory = memory;
     state_->stillness = memory == nullptr ? nullptr : memory->stillness();
+    state_->generation = memory == nullptr ? nullptr : memory->fetch_generation();
     state_->stills.fill({});
     std::fill(state_->generations.begin(), state_->generations.end(), 0);
 }
