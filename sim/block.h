@@ -41,6 +41,7 @@ struct BlockRun {
     std::span<const Division> divisions;     // executed SDIV and UDIV, in program order
     std::span<const std::uint8_t> executed;  // per instruction: 0 where its condition failed
     std::uint32_t next_address = 0;          // where execution went: decides taken or not
+    bool whole = false;  // `accesses` has one of each memory instruction of the block
 };
 
 class BlockObserver {

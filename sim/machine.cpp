@@ -889,7 +889,7 @@ void Machine::State::run_translated(std::uint32_t& pc) {
 
 void Machine::State::report_translated(const Translation& ran, std::uint32_t next_address) {
     if (!ran.may_skip) {
-        report({ran.block, ran.accesses, ran.divisions, {}, next_address});
+        report({ran.block, ran.accesses, ran.divisions, {}, next_address, true});
         return;
     }
     accesses.clear();

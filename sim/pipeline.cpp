@@ -24,6 +24,10 @@ constexpr std::size_t kStills = 1024;     // a power of two
 constexpr std::size_t kKeyAccesses = 15;  // four bits each go into the key at a time
 constexpr std::uint64_t kOpenGroup =
     64;  // an instruction may join a group that began this long ago, at most
+constexpr std::int32_t kMostApart =
+    8192;  // no gap between two tightly coupled memories is narrower
+constexpr std::uint64_t kGrouped =
+    0x5851'f42d'4c95'7f2d;  // where keys of groups begin, apart from the others
 constexpr std::uint64_t kMix = 0x9e37'79b9'7f4a'7c15;
 constexpr std::uint32_t kNowhere = ~0u;  // no instruction is at an odd address
 
@@ -93,9 +97,9 @@ struct Pipeline::State final : Engine::Watcher {
     Timing timing();
 
     void describe(const BlockRun& run, const Compiled& code);
-    template <bool Memory>
-    bool describe_accesses(const BlockRun& run, const Compiled& code);
-    void describe_some_accesses(const BlockRun& run, const Compiled& code);
+    void describe_accesses(const BlockRun& run, const Compiled& code);
+    bool describe_groups(const BlockRun& run, const Compiled& code);
+    void find_coupled(const Compiled& code);
     void describe_divides(const BlockRun& run, const Compiled& code);
     Compiled& compiled(const Block& block);
     void touch_memory(const Compiled& code, const std::int16_t* offsets);
@@ -114,6 +118,31 @@ struct Pipeline::State final : Engine::Watcher {
     void after(std::size_t index, Cycle issued) override;
     void closed(Unpaired reason) override;
     void tell(std::size_t index);
+
+    // Accesses of a block that keep their distance from the first of them.
+    struct Group {
+        std::uint16_t first = 0;         // places among the block's accesses
+        std::uint16_t members_from = 0;  // among the members of all groups
+        std::uint16_t members = 0;
+        std::uint8_t bits = 4;  // of the first one's address, that decide banks and alignments
+        bool stores = false;
+        std::int32_t least = 0;  // distances
+        std::int32_t most = 0;
+    };
+
+    struct Groups {
+        bool known = false;
+        bool usable = false;
+        std::uint32_t constants_still = 0;  // the first group costs nothing under this number
+        std::vector<Group> list;            // the first: accesses at constant addresses
+        std::vector<std::uint16_t> members;
+    };
+
+    static void group_accesses(const BlockRun& run, const Compiled& code, Groups& groups);
+    bool are_still(const Groups& groups,
+                   const Group& group,
+                   const Access* accesses,
+                   const Compiled& code) const;
 
     Engine engine;
     BranchPredictor predictor;
@@ -138,7 +167,9 @@ struct Pipeline::State final : Engine::Watcher {
 
     const MemorySystem::Stillness* stillness = nullptr;
     std::array<Still, kStills> stills{};
-    bool data_still = false;  // no access of the block costs anything or changes anything
+    std::vector<Groups> grouped;  // by block number
+    bool coupled_known = false;   // execution.tcm is the present block's
+    bool data_still = false;      // no access of the block costs anything or changes anything
     const std::uint32_t* generation = nullptr;
 
     Memo memo;  // while it is current, the engine's flight is stale
@@ -181,11 +212,13 @@ Compiled& Pipeline::State::compiled(const Block& block) {
     if (block.number >= blocks.size()) {
         blocks.resize(std::max<std::size_t>(block.number + 1, 2 * blocks.size()));
         generations.resize(blocks.size(), 0);
+        grouped.resize(blocks.size());
     }
     Compiled& code = blocks[block.number];
     if (block.number == 0 || code.block != &block) {
         memo.forget(block.number);
         generations[block.number] = 0;
+        grouped[block.number] = {};
         code = compile(engine.core, block);
         if (code.branch != BranchKind::None)
             code.site = predictor.site(block.instructions.back().address);
@@ -201,10 +234,7 @@ void Pipeline::State::describe(const BlockRun& run, const Compiled& code) {
         execution.tcm.resize(accesses);
     }
     execution.next_address = run.next_address;
-    const bool described =
-        run.accesses.size() == accesses && (memory == nullptr ? describe_accesses<false>(run, code)
-                                                              : describe_accesses<true>(run, code));
-    if (!described) describe_some_accesses(run, code);
+    if (!run.whole || !describe_groups(run, code)) describe_accesses(run, code);
     if (!code.divides.empty() || !execution.divides.empty()) describe_divides(run, code);
     execution.branch = 0;
     if (code.branch != BranchKind::None && !code.ops.empty()) {
@@ -213,47 +243,114 @@ void Pipeline::State::describe(const BlockRun& run, const Compiled& code) {
     }
 }
 
-// Every instruction went to memory, once: false where that is not so. In the same pass: whether memory has to be asked.
-template <bool Memory>
-bool Pipeline::State::describe_accesses(const BlockRun& run, const Compiled& code) {
-    const std::size_t accesses = code.memory.size();
-    const Access* const access = run.accesses.data();
-    const MemoryOp* const ops = code.memory.data();
-    std::uint32_t* const addresses = execution.addresses.data();
-    std::uint8_t* const coupled_places = execution.tcm.data();
-    const std::uint32_t number = Memory && stillness != nullptr ? stillness->number : 0;
-    bool free = !Memory || (stillness != nullptr && cycles() >= stillness->quiet_from + kOpenGroup);
-    std::uint64_t key = 0;
-    std::uint64_t recent = 0;
-    for (std::size_t k = 0; k < accesses; ++k) {
-        const MemoryOp& op = ops[k];
-        if (access[k].instruction != op.op) return false;
-        const std::uint32_t address = access[k].address;
-        const std::uint8_t coupled = tcm[address >> kTcmBlockBits];
-        const std::uint32_t store = op.store ? 1 : 0;
-        addresses[k] = address;
-        coupled_places[k] = coupled;
-        recent = recent << 4 | (address >> 2 & 1) | ((address & op.within) != 0 ? 2u : 0u) |
-                 (store & coupled) << 2;
-        if constexpr (Memory) {
-            const std::uint32_t tag = address >> kLineBits << 1 | store;
-            const Still& known = stills[tag % kStills];
-            const bool still = (known.tag == tag) & (known.number == number) &
-                               (address % kLine + op.bytes <= kLine);
-            free &= (coupled != 0) | still;
+// Which accesses of a block stay at the same distance from each other: those off one base register that nothing but
+// constants is added to in between. How far they lie apart, an execution shows.
+void Pipeline::State::group_accesses(const BlockRun& run, const Compiled& code, Groups& groups) {
+    groups.known = true;
+    groups.usable = true;
+    std::vector<std::vector<std::uint16_t>> found(1);
+    std::array<std::size_t, kRegisters> group_of{};  // 0: none
+    std::uint16_t place = 0;
+    for (const Instruction& instruction : run.block->instructions) {
+        if (instruction.memory != sim::Memory::None) {
+            int base = -1;
+            bool indexed = false;
+            for (const Read& read : instruction.reads) {
+                if (read.role == Role::Base) base = read.reg;
+                if (read.role == Role::Index) indexed = true;
+            }
+            const bool skips = instruction.conditional && instruction.branch == BranchKind::None;
+            if (skips || (base < 0 && indexed)) groups.usable = false;
+            std::size_t group = base < 0 || indexed ? 0 : group_of[static_cast<std::size_t>(base)];
+            if (base >= 0 && group == 0) {
+                group = found.size();
+                found.emplace_back();
+                if (!indexed) group_of[static_cast<std::size_t>(base)] = group;
+            }
+            found[group].push_back(place++);
         }
-        if (k % kKeyAccesses != kKeyAccesses - 1) continue;
-        key = (key ^ recent) * kMix;
-        key ^= key >> 29;
-        recent = 0;
+        for (const Register reg : instruction.writes) group_of[reg] = 0;
     }
-    execution.key = (key ^ recent) * kMix;
-    execution.key ^= execution.key >> 29;
+    for (const std::vector<std::uint16_t>& members : found) {
+        Group group;
+        group.members_from = static_cast<std::uint16_t>(groups.members.size());
+        group.members = static_cast<std::uint16_t>(members.size());
+        group.first = members.empty() ? 0 : members.front();
+        for (const std::uint16_t member : members) {
+            groups.members.push_back(member);
+            const MemoryOp& op = code.memory[member];
+            const auto distance = static_cast<std::int32_t>(run.accesses[member].address -
+                                                            run.accesses[group.first].address);
+            group.least = std::min(group.least, distance);
+            group.most = std::max(group.most, distance);
+            if (op.within != 0 || distance % 4 != 0) group.bits = 7;
+            if (op.store) group.stores = true;
+        }
+        const bool constant = groups.list.empty();
+        if (!constant && group.most - group.least > kMostApart) groups.usable = false;
+        groups.list.push_back(group);
+    }
+}
+
+// Where each memory instruction went once. False where the accesses have to be looked at one by one.
+bool Pipeline::State::describe_groups(const BlockRun& run, const Compiled& code) {
+    Groups& groups = grouped[run.block->number];
+    if (!groups.known) group_accesses(run, code, groups);
+    if (!groups.usable) return false;
+    const Access* const accesses = run.accesses.data();
+    bool free = memory == nullptr ||
+                (stillness != nullptr && cycles() >= stillness->quiet_from + kOpenGroup);
+    std::uint64_t key = kGrouped;
+    for (std::size_t g = 1; g < groups.list.size(); ++g) {
+        const Group& group = groups.list[g];
+        const std::uint32_t first = accesses[group.first].address;
+        const std::uint8_t coupled =
+            tcm[(first + static_cast<std::uint32_t>(group.least)) >> kTcmBlockBits];
+        if (coupled != tcm[(first + static_cast<std::uint32_t>(group.most)) >> kTcmBlockBits])
+            return false;
+        key = (key ^ (first & group.bits) ^ (group.stores ? coupled << 3 : 0)) * kMix;
+        key ^= key >> 29;
+        if (free && memory != nullptr && coupled == 0)
+            free = are_still(groups, group, accesses, code);
+    }
+    if (free && memory != nullptr && groups.constants_still != stillness->number) {
+        free = are_still(groups, groups.list.front(), accesses, code);
+        if (free) groups.constants_still = stillness->number;
+    }
+    execution.key = key;
     data_still = free;
+    for (std::size_t k = 0; k < code.memory.size(); ++k)
+        execution.addresses[k] = accesses[k].address;
+    coupled_known = false;
     return true;
 }
 
-void Pipeline::State::describe_some_accesses(const BlockRun& run, const Compiled& code) {
+bool Pipeline::State::are_still(const Groups& groups,
+                                const Group& group,
+                                const Access* accesses,
+                                const Compiled& code) const {
+    for (std::size_t k = 0; k < group.members; ++k) {
+        const std::uint16_t member = groups.members[group.members_from + k];
+        const MemoryOp& op = code.memory[member];
+        const std::uint32_t address = accesses[member].address;
+        const std::uint32_t tag = address >> kLineBits << 1 | (op.store ? 1u : 0u);
+        const Still& known = stills[tag % kStills];
+        const bool still = known.tag == tag && known.number == stillness->number &&
+                           address % kLine + op.bytes <= kLine;
+        if (!still) return false;
+    }
+    return true;
+}
+
+// What the engine and the memory want to know of accesses that were looked at in groups.
+void Pipeline::State::find_coupled(const Compiled& code) {
+    if (coupled_known) return;
+    for (std::size_t k = 0; k < code.memory.size(); ++k)
+        execution.tcm[k] = in_tcm(execution.addresses[k]);
+    coupled_known = true;
+}
+
+void Pipeline::State::describe_accesses(const BlockRun& run, const Compiled& code) {
     const Access* access = run.accesses.data();
     const Access* const end = access + run.accesses.size();
     std::uint64_t key = 0;
@@ -278,6 +375,7 @@ void Pipeline::State::describe_some_accesses(const BlockRun& run, const Compiled
     execution.key = (key ^ recent) * kMix;
     execution.key ^= execution.key >> 29;
     data_still = false;
+    coupled_known = true;
 }
 
 void Pipeline::State::describe_divides(const BlockRun& run, const Compiled& code) {
@@ -304,16 +402,24 @@ void Pipeline::State::run(const BlockRun& block_run) {
     if (listener != nullptr || !memoises) {
         if (memo.is_current()) memo.end(address);
         if (redirected) engine.restart_fetch(address);
+        find_coupled(code);
         running = &code;
         line = place = 0;
         const bool watched = listener != nullptr || memory != nullptr;
         engine.run(code, execution, watched ? this : nullptr);
     } else {
         if (!memo.is_current()) memo.begin(address);
-        const Memo::Outcome& outcome = memo.find(code, execution, redirected);
-        if (memory != nullptr && !(code_there && data_still))
-            touch_memory(code, memo.offsets(outcome));
-        memo.take(outcome, execution);
+        if (redirected) memo.redirect(address);
+        const Memo::Outcome* outcome = memo.find(code, execution);
+        if (outcome == nullptr) {
+            find_coupled(code);
+            outcome = &memo.learn(code, execution);
+        }
+        if (memory != nullptr && !(code_there && data_still)) {
+            find_coupled(code);
+            touch_memory(code, memo.offsets(*outcome));
+        }
+        memo.take(*outcome, execution);
     }
     if (generation != nullptr) generations[block_run.block->number] = *generation;
     const bool taken = (execution.branch & kTaken) != 0;
@@ -438,6 +544,7 @@ void Pipeline::set_memory(MemorySystem* memory) {
     state_->stillness = memory == nullptr ? nullptr : memory->stillness();
     state_->generation = memory == nullptr ? nullptr : memory->fetch_generation();
     state_->stills.fill({});
+    for (State::Groups& groups : state_->grouped) groups.constants_still = 0;
     std::fill(state_->generations.begin(), state_->generations.end(), 0);
 }
 

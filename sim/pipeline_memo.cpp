@@ -64,6 +64,7 @@ Memo::Memo(Engine& engine) : engine_(engine), states_(engine) {
 
 void Memo::begin(std::uint32_t address) {
     current_ = true;
+    last_ = kNothing;
     clock_ = engine_.flight.next;
     state_ = states_.number(engine_.flight, address);
     stored_.clear();
@@ -84,6 +85,7 @@ void Memo::end(std::uint32_t address) {
 // Everything that changes from run to run and can change what the block costs.
 std::uint64_t Memo::key(const Compiled& code, const Execution& execution) const {
     std::uint64_t key = execution.key * kGolden ^ execution.branch;
+    if (execution.divides.empty() && code.hazards.empty() && stored_.empty()) return key;
     for (const std::uint8_t cycles : execution.divides) key = mixed(key) + cycles;
     for (const StoreThenLoad& hazard : code.hazards) {
         const std::uint32_t store = execution.addresses[hazard.store];
@@ -133,35 +135,61 @@ void Memo::forget_all(std::uint32_t address) {
 }
 
 void Memo::forget(std::uint32_t number) {
-    if (number < tables_.size()) tables_[number] = {};
+    if (number >= tables_.size() || tables_[number].entries.empty()) return;
+    tables_[number] = {};
+    for (Outcome& outcome : outcomes_) {
+        if (outcome.next_number == number) outcome.next_number = kNothing;
+    }
 }
 
-const Memo::Outcome& Memo::find(const Compiled& code, const Execution& execution, bool redirected) {
-    const std::uint32_t address = code.block->address;
-    if (outcomes_.size() > kMostOutcomes) forget_all(address);
-    if (redirected) {
-        end(address);
-        engine_.restart_fetch(address);
-        begin(address);
-    }
+void Memo::redirect(std::uint32_t address) {
+    end(address);
+    engine_.restart_fetch(address);
+    begin(address);
+}
+
+const Memo::Outcome* Memo::find(const Compiled& code, const Execution& execution) {
     const std::uint32_t number = code.block->number;
+    wanted_ = key(code, execution);
+    if (last_ != kNothing) {
+        const Outcome& last = outcomes_[last_];
+        if (last.next_number == number && last.next_key == wanted_) return &outcomes_[last.next];
+    }
     if (number >= tables_.size()) tables_.resize(std::max<std::size_t>(number + 1, 64) * 2);
     Table& table = tables_[number];
-    const std::uint64_t wanted = key(code, execution);
-    if (!table.entries.empty()) {
-        const Entry& recent = table.entries[table.recent];
-        if (recent.key == wanted && recent.state == state_) return outcomes_[recent.outcome];
-        std::size_t at = slot(table, wanted, state_);
-        for (; table.entries[at].state != ~0u; at = (at + 1) & (table.entries.size() - 1)) {
-            if (table.entries[at].key != wanted || table.entries[at].state != state_) continue;
-            table.recent = static_cast<std::uint32_t>(at);
-            return outcomes_[table.entries[at].outcome];
-        }
+    if (table.entries.empty()) return nullptr;
+    const Entry& recent = table.entries[table.recent];
+    if (recent.key == wanted_ && recent.state == state_) return &follow(number, recent.outcome);
+    std::size_t at = slot(table, wanted_, state_);
+    for (; table.entries[at].state != ~0u; at = (at + 1) & (table.entries.size() - 1)) {
+        if (table.entries[at].key != wanted_ || table.entries[at].state != state_) continue;
+        table.recent = static_cast<std::uint32_t>(at);
+        return &follow(number, table.entries[at].outcome);
+    }
+    return nullptr;
+}
+
+// Remembers what comes after the last outcome.
+const Memo::Outcome& Memo::follow(std::uint32_t number, std::uint32_t outcome) {
+    if (last_ != kNothing) {
+        Outcome& last = outcomes_[last_];
+        last.next_number = number;
+        last.next_key = wanted_;
+        last.next = outcome;
+    }
+    return outcomes_[outcome];
+}
+
+const Memo::Outcome& Memo::learn(const Compiled& code, const Execution& execution) {
+    const std::uint32_t number = code.block->number;
+    if (outcomes_.size() > kMostOutcomes) {
+        forget_all(code.block->address);
+        tables_.resize(std::max<std::size_t>(number + 1, 64) * 2);
     }
     const std::uint32_t state = state_;
     const std::uint32_t outcome = record(code, execution);
-    insert(tables_[number], {wanted, state, outcome});
-    return outcomes_[outcome];
+    insert(tables_[number], {wanted_, state, outcome});
+    return follow(number, outcome);
 }
 
 std::uint32_t Memo::record(const Compiled& code, const Execution& execution) {
@@ -178,6 +206,7 @@ std::uint32_t Memo::record(const Compiled& code, const Execution& execution) {
     outcome.stores = static_cast<std::uint32_t>(stores_.size());
     for (const std::uint16_t origin : states_.live_stores(engine_.flight))
         stores_.push_back(origin);
+    outcome.live_stores = states_.live_stores(outcome.exit);
     outcomes_.push_back(outcome);
     costs_.push_back(engine_.totals);
     engine_.totals = before;
@@ -185,12 +214,12 @@ std::uint32_t Memo::record(const Compiled& code, const Execution& execution) {
 }
 
 void Memo::take(const Outcome& outcome, const Execution& execution) {
-    Outcome& taken = outcomes_[static_cast<std::size_t>(&outcome - outcomes_.data())];
-    if (taken.count++ == 0)
-        unsettled_.push_back(static_cast<std::uint32_t>(&outcome - outcomes_.data()));
+    last_ = static_cast<std::uint32_t>(&outcome - outcomes_.data());
+    Outcome& taken = outcomes_[last_];
+    if (taken.count++ == 0) unsettled_.push_back(last_);
     clock_ += taken.cycles;
     state_ = taken.exit;
-    const std::uint32_t live = states_.live_stores(state_);
+    const std::uint32_t live = taken.live_stores;
     if (live == 0) {
         stored_.clear();
         return;

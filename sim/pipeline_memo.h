@@ -16,9 +16,13 @@ class Memo {
     struct Outcome {
         std::uint32_t exit = 0;  // state number
         std::int32_t cycles = 0;
-        std::uint32_t offsets = 0;  // where its offsets begin
-        std::uint32_t stores = 0;   // where the origins of the stores that live on begin
-        std::uint64_t count = 0;    // not yet part of the totals
+        std::uint32_t offsets = 0;        // where its offsets begin
+        std::uint32_t stores = 0;         // where the origins of the stores that live on begin
+        std::uint64_t count = 0;          // not yet part of the totals
+        std::uint64_t next_key = 0;       // what came after it the last time
+        std::uint32_t next_number = ~0u;  // block
+        std::uint32_t next = 0;           // outcome
+        std::uint32_t live_stores = 0;    // at its end
     };
 
     // Goes on from the engine's flight, before the block at an address.
@@ -28,8 +32,12 @@ class Memo {
 
     bool is_current() const { return current_; }
 
-    // Of this block from the present state. Runs the engine where it is new.
-    const Outcome& find(const Compiled& code, const Execution& execution, bool redirected);
+    // Before a block that execution does not run into.
+    void redirect(std::uint32_t address);
+    // Of this block from the present state; null where that is new.
+    const Outcome* find(const Compiled& code, const Execution& execution);
+    // By running the engine; after a `find` that found nothing.
+    const Outcome& learn(const Compiled& code, const Execution& execution);
 
     // Cycles from the clock at the block's beginning to each memory operation, then to each line of code.
     const std::int16_t* offsets(const Outcome& outcome) const { return &offsets_[outcome.offsets]; }
@@ -48,6 +56,8 @@ class Memo {
     void settle();
 
   private:
+    static constexpr std::uint32_t kNothing = ~0u;
+
     struct Entry {
         std::uint64_t key = 0;
         std::uint32_t state = ~0u;
@@ -65,12 +75,15 @@ class Memo {
     void insert(Table& table, const Entry& entry);
     static std::size_t slot(const Table& table, std::uint64_t key, std::uint32_t state);
     void forget_all(std::uint32_t address);
+    const Outcome& follow(std::uint32_t number, std::uint32_t outcome);
 
     Engine& engine_;
     FlightStates states_;
     bool current_ = false;
     Cycle clock_ = 0;
     std::uint32_t state_ = 0;
+    std::uint64_t wanted_ = 0;           // the key that was looked for last
+    std::uint32_t last_ = kNothing;      // outcome that led to the present state
     std::vector<std::uint32_t> stored_;  // addresses of the stores that live on
     std::vector<std::uint32_t> stored_next_;
 
