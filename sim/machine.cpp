@@ -44,6 +44,7 @@ constexpr std::uint32_t kInterruptReturn = 8;
 constexpr int kIdleSleeps = 1000;
 constexpr std::uint32_t kNowhere = ~0u;          // no code is at an odd address
 constexpr std::uint32_t kItState = 0x0600'fc00;  // xPSR
+constexpr std::uint32_t kThumbState = 1u << 24;  // xPSR
 constexpr unsigned kSaturatedBit = 27;           // xPSR
 
 // The one place where a call of Unicorn that must not fail is checked.
@@ -569,6 +570,7 @@ void Machine::State::on_block_fast(uc_engine*,
                                    void* self) {
     auto& state = *static_cast<State*>(self);
     const auto at = static_cast<std::uint32_t>(address);
+    if (state.goes_on_translated(at)) return;
     if (state.enter_block(at, size)) state.instructions += state.code.count(at, size);
 }
 
@@ -627,6 +629,7 @@ void Machine::State::finish_block(std::uint32_t next_address) {
 }
 
 void Machine::State::report(const BlockRun& run) {
+    if (observer == nullptr) return;
     try {
         observer->on_block(run);
     } catch (const UnknownInstructionError& error) {
@@ -856,6 +859,8 @@ bool Machine::State::goes_on_translated(std::uint32_t address) {
     if (translator == nullptr || ending != Ending::None || it_carried != 0) return false;
     if (std::exchange(emulated_address, kNowhere) == address) return false;
     if (translator->find(address).code == nullptr) return false;
+    // Not within an IT block, and not after a jump out of Thumb code: the emulator knows what comes of that.
+    if ((read_register(UC_ARM_REG_XPSR) & (kItState | kThumbState)) != kThumbState) return false;
     ending_address = address;
     end(Ending::Translate);
     return true;
@@ -863,11 +868,15 @@ bool Machine::State::goes_on_translated(std::uint32_t address) {
 
 // Runs translated blocks from an address on, until one has to be left to the emulator or the run ends.
 void Machine::State::run_translated(std::uint32_t& pc) {
-    if (observer == nullptr || watching != Watching::Resolved) return;
+    if (observer != nullptr && watching != Watching::Resolved) return;
     make_translator();
     if (translator == nullptr || pc == emulated_address) return;
     Translation* block = &translator->find(pc);
-    if (block->code == nullptr || !registers_to_translated()) return;
+    if (block->code == nullptr) return;
+    if (!registers_to_translated()) {
+        emulated_address = pc;
+        return;
+    }
     while (block->code != nullptr) {
         if (!enter_block(pc, block->size)) break;
         instructions += block->block->instructions.size();
