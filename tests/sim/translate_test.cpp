@@ -218,6 +218,90 @@ TEST_P(Translation, DoesWhatTheEmulatorDoes) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, Translation, testing::Range(0u, 8u));
 
+class TranslatedCode : public Translation {
+  protected:
+    void SetUp() override {
+        Translation::SetUp();
+        if (!has_assembler()) GTEST_SKIP() << "needs arm-none-eabi-as";
+    }
+
+    static sim::Stop stop(const sim::Image& image, sim::Watching watching) {
+        sim::Machine machine(image, sim::find_board("stm32f746"));
+        Watcher watcher;
+        machine.set_observer(&watcher, watching);
+        return machine.call(image.segments.front().address);
+    }
+};
+
+TEST_F(TranslatedCode, StopsWhereTheEmulatorStops) {
+    const std::string programs[] = {
+        "movs r1, #1\n ldr r0, =0x30000000\n adds r2, r1, #3\n str r2, [r0, #4]\n bx lr\n .ltorg",
+        "movs r1, #1\n ldr r0, =0x08000100\n strb r1, [r0]\n bx lr\n .ltorg",
+        "ldr r0, =0x2004fffe\n ldr r1, [r0]\n bx lr\n .ltorg",
+        "ldr r0, =0x30000000\n ldmia r0, {r1, r2, r3}\n bx lr\n .ltorg",
+        "ldr r0, =0x08000000\n bx r0\n .ltorg",
+        "movs r0, #2\n push {r0}\n pop {pc}",
+        "cmp r0, r0\n it eq\n ldreq r1, [r0, #-16]\n mov r0, #0x40000000\n b 1f\n"
+        "1: ldr r0, =0x60000000\n ldr r1, [r0]\n bx lr\n .ltorg"};
+    for (const std::string& program : programs) {
+        const sim::Image image = assemble("start:\n " + program + "\n");
+        const sim::Stop emulated = stop(image, sim::Watching::Everything);
+        const sim::Stop translated = stop(image, sim::Watching::Resolved);
+        EXPECT_EQ(emulated.halt, sim::Halt::Fault) << program;
+        EXPECT_EQ(emulated.halt, translated.halt) << program;
+        EXPECT_EQ(emulated.address, translated.address) << program;
+        const auto cause = [](const sim::Stop& one) {
+            return one.message.substr(0, one.message.find("; last blocks"));
+        };
+        EXPECT_EQ(cause(emulated), cause(translated)) << program;
+    }
+}
+
+// In memory that may change, the code that runs is the code that was there when its block began, from one run to the next
+// and where a loop writes beside itself.
+TEST_F(TranslatedCode, SeesCodeThatChanges) {
+    const sim::Image assembled = assemble(
+        "start:\n movw r1, #0x2007\n adr r2, 1f\n movs r3, #5\n strh r1, [r2]\n adds r3, #1\n"
+        " .balign 4\n1: movs r0, #1\n nop\n add r0, r0, r3\n movw r1, #0x2009\n strh r1, [r2]\n"
+        " b 1f\n1: movs r5, #200\n2: str r5, [r2, #64]\n subs r5, #1\n bne 2b\n"
+        " ldrh r4, [r2]\n add r0, r0, r4, lsl #8\n bx lr\n .space 64\n");
+    sim::Image image = image_of({}, 0x2000'1000);
+    image.segments.front().bytes = assembled.segments.front().bytes;
+    std::vector<std::uint32_t> results[2];
+    for (const bool translates : {false, true}) {
+        sim::Machine machine(image, sim::find_board("stm32f746"));
+        Watcher watcher;
+        machine.set_observer(&watcher,
+                             translates ? sim::Watching::Resolved : sim::Watching::Everything);
+        for (int call = 0; call < 3; ++call) {
+            const sim::Stop end = machine.call(image.segments.front().address);
+            ASSERT_EQ(end.halt, sim::Halt::Returned) << end.message;
+            results[translates].push_back(machine.register_value(0));
+        }
+        results[translates].push_back(static_cast<std::uint32_t>(watcher.instructions));
+    }
+    EXPECT_EQ(results[0].front(), 0x200900u + 1 + 6);
+    EXPECT_EQ(results[0], results[1]);
+}
+
+// What runs without being watched is translated as well.
+TEST_F(TranslatedCode, DoesTheSameUnwatched) {
+    const sim::Image image = image_of(RandomCode(77).function(100), kCode);
+    std::vector<std::uint32_t> results[2];
+    for (const bool watched : {false, true}) {
+        sim::Machine machine(image, sim::find_board("stm32f746"));
+        Watcher watcher;
+        if (watched) machine.set_observer(&watcher, sim::Watching::Everything);
+        for (sim::Register reg = 0; reg < 13; ++reg) machine.set_register(reg, kData + 100u * reg);
+        machine.set_register(kIndex, 3);
+        ASSERT_EQ(machine.call(kCode).halt, sim::Halt::Returned);
+        for (sim::Register reg = 0; reg < 15; ++reg)
+            results[watched].push_back(machine.register_value(reg));
+        results[watched].push_back(static_cast<std::uint32_t>(machine.cycle()));
+    }
+    EXPECT_EQ(results[0], results[1]);
+}
+
 }  // namespace
 
 }  // namespace mixq::tests
