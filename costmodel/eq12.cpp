@@ -179,9 +179,7 @@ std::optional<HoldOut> hold_out(std::span<const Sample> samples,
             measured.push_back(sample.cycles);
         }
     }
-    return HoldOut{mape(predicted, measured),
-                   worst_error(predicted, measured),
-                   static_cast<int>(names.size())};
+    return HoldOut(measures(predicted, measured), static_cast<int>(names.size()));
 }
 
 std::string number(double value) {

@@ -11,6 +11,7 @@
 
 #include "costmodel/features.h"
 #include "costmodel/interval.h"
+#include "costmodel/measures.h"
 
 namespace mixq::costmodel {
 
@@ -43,13 +44,6 @@ struct Estimate {
     double value = 0;
     Interval bootstrap;  // 95 %, over groups of runs of one shape: the one to quote
     Interval closed;     // 95 %, from the normal equations: runs taken as independent
-};
-
-// What the fit would have said of runs it had not seen.
-struct HoldOut {
-    double mape = 0;   // percent
-    double worst = 0;  // percent
-    int groups = 0;    // left out in turn
 };
 
 struct Eq12Fit {

@@ -13,10 +13,14 @@ Features features(const ClassCounts& counts) {
             of(InstrClass::Bitop)};
 }
 
-Features features(const traces::Counts& counts) {
+ClassCounts real_counts(const traces::Counts& counts) {
     ClassCounts real{};
     for (std::size_t i = 0; i < real.size(); ++i) real[i] = static_cast<double>(counts.by_class[i]);
-    return features(real);
+    return real;
+}
+
+Features features(const traces::Counts& counts) {
+    return features(real_counts(counts));
 }
 
 }  // namespace mixq::costmodel

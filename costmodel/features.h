@@ -24,6 +24,8 @@ struct Features {
     double bit = 0;
 };
 
+ClassCounts real_counts(const traces::Counts& counts);
+
 Features features(const ClassCounts& counts);
 Features features(const traces::Counts& counts);
 

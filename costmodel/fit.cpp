@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <map>
 #include <stdexcept>
 
@@ -39,6 +40,15 @@ std::vector<Sample> samples_of(const std::vector<Record>& rows) {
     return samples;
 }
 
+std::vector<ClassSample> class_samples_of(const std::vector<Record>& rows) {
+    std::vector<ClassSample> samples;
+    for (const Record& row : rows) {
+        samples.push_back(
+            {real_counts(row.counts), static_cast<double>(row.cycles), shape_of(row)});
+    }
+    return samples;
+}
+
 std::map<std::string, std::vector<Record>> by_kernel(const std::vector<Record>& rows) {
     std::map<std::string, std::vector<Record>> kernels;
     for (const Record& row : rows) kernels[row.kernel].push_back(row);
@@ -65,12 +75,20 @@ struct Held {
     double instructions;
 };
 
+bool known(const CountLaw& law, const std::vector<kernels::WorkTerm>& work) {
+    return std::all_of(work.begin(), work.end(), [&](const auto& term) {
+        return term.amount == 0 ||
+               std::find(law.terms.begin(), law.terms.end(), term.name) != law.terms.end();
+    });
+}
+
 // Leaves out each value of `label` in turn and predicts those rows from their layer alone. Rows
 // whose kernel has too little left for a law are not in the result.
 std::vector<Held> hold_out_layers(const std::vector<Record>& rows,
                                   const std::function<std::string(const Record&)>& label) {
     std::set<std::string> names;
     for (const Record& row : rows) names.insert(label(row));
+    const auto all = by_kernel(rows);
     std::vector<Held> held;
     for (const std::string& left_out : names) {
         std::vector<Record> rest;
@@ -78,28 +96,61 @@ std::vector<Held> hold_out_layers(const std::vector<Record>& rows,
             if (label(row) != left_out) rest.push_back(row);
         }
         const std::optional<Eq12> equation = solve_eq12(samples_of(rest));
-        if (!equation) continue;
+        const std::optional<Eq12Plus> plus = solve_eq12_plus(class_samples_of(rest));
+        if (!equation || !plus) continue;
         for (const auto& [kernel, kernel_rest] : by_kernel(rest)) {
+            // Most values concern few kernels: no law is fitted for nothing.
+            const std::vector<Record>& own = all.at(kernel);
+            if (kernel_rest.size() == own.size()) continue;
             const std::optional<CountLaw> law = fit_law(kernel_rest);
             if (!law) continue;
+            const std::optional<ResourceLaw> resource = fit_resource(kernel_rest, *law);
             const double factor = factor_of(*equation, kernel_rest);
             for (const Record& row : rows) {
                 if (row.kernel != kernel || label(row) != left_out) continue;
-                const std::vector<kernels::WorkTerm> work =
-                    work_of(row.kernel, row.layer, row.precision);
-                const bool known = std::all_of(work.begin(), work.end(), [&](const auto& term) {
-                    return term.amount == 0 ||
-                           std::find(law->terms.begin(), law->terms.end(), term.name) !=
-                               law->terms.end();
-                });
-                if (!known) continue;
+                const std::vector<kernels::WorkTerm> work = work_of(row);
+                if (!known(*law, work)) continue;
                 const ClassCounts counts = law->counts(work);
                 const double cycles = equation->cycles(features(counts));
                 double instructions = 0;
                 for (const double count : counts) instructions += count;
-                held.push_back({&row, {cycles, cycles * factor}, instructions});
+                held.push_back({&row,
+                                {cycles,
+                                 cycles * factor,
+                                 plus->cycles(counts),
+                                 resource->cycles(row.layer, work)},
+                                instructions});
             }
         }
+    }
+    return held;
+}
+
+// Leaves out each kernel in turn. Its counts are taken as measured: what is judged is the equation, which is all that carries over
+// from other kernels.
+PerForm<std::optional<HoldOut>> hold_out_kernels(const std::vector<Record>& rows) {
+    const auto kernels = by_kernel(rows);
+    PerForm<std::optional<HoldOut>> held{};
+    if (kernels.size() < 2) return held;
+    PerForm<std::vector<double>> predicted;
+    std::vector<double> measured;
+    for (const auto& [kernel, own] : kernels) {
+        std::vector<Record> rest;
+        for (const Record& row : rows) {
+            if (row.kernel != kernel) rest.push_back(row);
+        }
+        const std::optional<Eq12> equation = solve_eq12(samples_of(rest));
+        const std::optional<Eq12Plus> plus = solve_eq12_plus(class_samples_of(rest));
+        if (!equation || !plus) return held;
+        for (const Record& row : own) {
+            predicted[0].push_back(equation->cycles(features(row.counts)));
+            predicted[2].push_back(plus->cycles(real_counts(row.counts)));
+            measured.push_back(static_cast<double>(row.cycles));
+        }
+    }
+    for (const ModelForm form : {ModelForm::Eq12, ModelForm::Eq12Plus}) {
+        const auto i = static_cast<std::size_t>(form);
+        held[i] = HoldOut(measures(predicted[i], measured), static_cast<int>(kernels.size()));
     }
     return held;
 }
@@ -121,18 +172,18 @@ std::vector<Held> of_kernel(const std::vector<Held>& held, const std::string& ke
     return own;
 }
 
-HoldOut summary(const std::vector<Held>& held, std::size_t form) {
+HoldOut summary(const std::vector<Held>& held,
+                std::size_t form,
+                const std::function<std::string(const Record&)>& label) {
     std::vector<double> predicted;
     std::vector<double> measured;
-    std::set<std::string> shapes;
+    std::set<std::string> groups;
     for (const Held& one : held) {
         predicted.push_back(one.cycles[form]);
         measured.push_back(static_cast<double>(one.row->cycles));
-        shapes.insert(shape_of(*one.row));
+        groups.insert(label(*one.row));
     }
-    return {mape(predicted, measured),
-            worst_error(predicted, measured),
-            static_cast<int>(shapes.size())};
+    return {measures(predicted, measured), static_cast<int>(groups.size())};
 }
 
 double count_error(const std::vector<Held>& held) {
@@ -173,8 +224,7 @@ std::optional<KernelFit> fit_kernel(const std::vector<Record>& rows,
     const std::optional<CountLaw> law = fit_law(rows);
     const std::vector<Held> held = of_kernel(without_shape, kernel);
     if (!law || fit.shapes < kMinimumShapes || held.empty()) {
-        const std::size_t terms =
-            work_of(kernel, rows.front().layer, rows.front().precision).size();
+        const std::size_t terms = work_of(rows.front()).size();
         warnings.push_back("kernel " + kernel + ": " + std::to_string(fit.rows) + " rows of " +
                            std::to_string(fit.shapes) + " shapes are too few for a count law of " +
                            std::to_string(terms) +
@@ -182,12 +232,14 @@ std::optional<KernelFit> fit_kernel(const std::vector<Record>& rows,
         return std::nullopt;
     }
     fit.law = *law;
+    fit.resource = *fit_resource(rows, *law);
+    if (rows.front().scheduled_cycles > 0) add_call(fit.law, rows.front());
     fit.factor = factor_of(equation, rows);
     fit.count_mape = count_error(held);
     const std::vector<Held> other_bits = of_kernel(without_bits, kernel);
     if (!other_bits.empty()) fit.spread_of_bits.emplace();
     for (std::size_t form = 0; form < kModelForms; ++form) {
-        fit.mape[form] = summary(held, form).mape;
+        fit.mape[form] = summary(held, form, shape_of).mape;
         fit.spread[form] = log_spread(held, form);
         if (fit.spread_of_bits) (*fit.spread_of_bits)[form] = log_spread(other_bits, form);
     }
@@ -203,11 +255,21 @@ void fit_kernels(FitResult& result) {
         if (fitted) result.kernels.push_back(*std::move(fitted));
     }
     if (without_shape.empty()) return;
-    for (std::size_t form = 0; form < kModelForms; ++form) {
-        result.predict[form] = summary(without_shape, form);
+    double best = std::numeric_limits<double>::infinity();
+    for (const ModelForm form : kAllForms) {
+        const auto i = static_cast<std::size_t>(form);
+        result.predict[i] = summary(without_shape, i, shape_of);
+        if (!without_bits.empty()) result.predict_bits[i] = summary(without_bits, i, bits_of);
+        if (result.predict[i]->mape < best) {
+            best = result.predict[i]->mape;
+            result.form = form;
+        }
     }
-    const auto& [published, per_kernel] = result.predict;
-    result.form = per_kernel->mape < published->mape ? ModelForm::Eq12PerKernel : ModelForm::Eq12;
+    result.predict_kernel = hold_out_kernels(result.rows);
+    for (const Held& one : without_shape) {
+        result.residuals.push_back(
+            {static_cast<std::size_t>(one.row - result.rows.data()), one.cycles});
+    }
 }
 
 void require_equal(const Record& first, const Record& row, const char* what, bool equal) {
@@ -296,15 +358,30 @@ void add_provenance(const std::vector<TraceFile>& files, FitResult& result) {
 }  // namespace
 
 std::string_view name(ModelForm form) {
-    return form == ModelForm::Eq12 ? "eq12" : "eq12-per-kernel";
+    switch (form) {
+        case ModelForm::Eq12:
+            return "eq12";
+        case ModelForm::Eq12PerKernel:
+            return "eq12-per-kernel";
+        case ModelForm::Eq12Plus:
+            return "eq12+";
+        case ModelForm::Resource:
+            return "resource";
+        case ModelForm::Simulated:
+            return "simulated";
+    }
+    return "unknown";
 }
 
 ModelForm find_form(std::string_view form_name) {
-    for (const ModelForm form : kAllForms) {
+    std::string known_forms;
+    for (std::size_t i = 0; i <= kModelForms; ++i) {
+        const ModelForm form = i < kModelForms ? kAllForms[i] : ModelForm::Simulated;
         if (name(form) == form_name) return form;
+        known_forms += (known_forms.empty() ? "" : ", ") + std::string(name(form));
     }
     throw std::invalid_argument("unknown model form '" + std::string(form_name) +
-                                "'; there are: eq12, eq12-per-kernel");
+                                "'; there are: " + known_forms);
 }
 
 TraceFile read_trace(const std::filesystem::path& path) {
@@ -320,7 +397,13 @@ FitResult fit(const std::vector<TraceFile>& files, const Eq12Options& options) {
     result.eq12 = fit_eq12(samples_of(result.rows), options);
     result.warnings.insert(
         result.warnings.end(), result.eq12.warnings.begin(), result.eq12.warnings.end());
-    if (result.eq12.answered) fit_kernels(result);
+    if (!result.eq12.answered) return result;
+    // A sixth of the draws: each is an iteration of active sets.
+    result.eq12_plus =
+        fit_eq12_plus(class_samples_of(result.rows), options.draws / 6, options.seed);
+    result.warnings.insert(
+        result.warnings.end(), result.eq12_plus.warnings.begin(), result.eq12_plus.warnings.end());
+    fit_kernels(result);
     return result;
 }
 

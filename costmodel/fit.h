@@ -12,22 +12,29 @@
 #include <vector>
 
 #include "costmodel/eq12.h"
+#include "costmodel/eq12_plus.h"
 #include "costmodel/laws.h"
+#include "costmodel/resource.h"
 #include "traces/record.h"
 
 namespace mixq::costmodel {
 
-// How cycles follow from counts.
+// How cycles follow from a layer.
 enum class ModelForm : std::uint8_t {
     Eq12,           // as published: one scale for all kernels
     Eq12PerKernel,  // the same alpha and beta, times a factor per kernel: its instructions per cycle
+    Eq12Plus,       // every class of instruction a term of its own
+    Resource,       // blocks of each kernel: the largest of their bounds, and stalls
+    Simulated,      // what was simulated, exactly; nothing else
 };
 
-constexpr std::size_t kModelForms = 2;
-constexpr std::array<ModelForm, kModelForms> kAllForms = {ModelForm::Eq12,
-                                                          ModelForm::Eq12PerKernel};
+// Those that are fitted, and predict layers that never ran.
+constexpr std::size_t kModelForms = 4;
+constexpr std::array<ModelForm, kModelForms> kAllForms = {
+    ModelForm::Eq12, ModelForm::Eq12PerKernel, ModelForm::Eq12Plus, ModelForm::Resource};
 
-std::string_view name(ModelForm form);  // "eq12", "eq12-per-kernel"
+std::string_view name(
+    ModelForm form);  // "eq12", "eq12-per-kernel", "eq12+", "resource", "simulated"
 // Throws std::invalid_argument listing the forms there are.
 ModelForm find_form(std::string_view name);
 
@@ -46,6 +53,7 @@ TraceFile read_trace(const std::filesystem::path& path);
 // What is known of one kernel.
 struct KernelFit {
     CountLaw law;
+    ResourceLaw resource;
     double factor = 1;      // of ModelForm::Eq12PerKernel
     double count_mape = 0;  // percent, of all instructions, shapes left out
     int rows = 0;
@@ -63,10 +71,22 @@ struct KernelFit {
 
 struct FitResult {
     Eq12Fit eq12;
+    Eq12PlusFit eq12_plus;
     std::vector<KernelFit> kernels;  // empty if eq12 was not answered
-    // From layer to cycles over all kernels, shapes left out.
+    // From layer to cycles over all kernels: shapes, bit pairs and kernels left out. A law of one kernel says nothing of another:
+    // forms that have them predict no kernel that was left out.
     PerForm<std::optional<HoldOut>> predict{};
-    ModelForm form = ModelForm::Eq12;   // the better of the two by `predict`
+    PerForm<std::optional<HoldOut>> predict_bits{};
+    PerForm<std::optional<HoldOut>> predict_kernel{};
+    ModelForm form = ModelForm::Eq12;  // the best by `predict`
+
+    // Rows left out with their shape, as every form predicted them: what residual pictures show.
+    struct Residual {
+        std::size_t row = 0;  // in `rows`
+        PerForm<double> predicted{};
+    };
+
+    std::vector<Residual> residuals;
     std::vector<std::string> warnings;  // all, those of eq12 included
     std::vector<traces::Record> rows;   // what was fitted, in order of eq12.predicted
     std::vector<std::pair<std::string, std::string>> provenance;  // for the model file

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "costmodel/nonnegative.h"
+#include "kernels/analytic.h"
 
 namespace mixq::costmodel {
 
@@ -15,6 +16,20 @@ std::optional<std::size_t> find_term(const std::vector<std::string>& terms,
     const auto found = std::find(terms.begin(), terms.end(), name);
     if (found == terms.end()) return std::nullopt;
     return static_cast<std::size_t>(found - terms.begin());
+}
+
+// Of one class, around a routine: the call, its arguments and the return.
+constexpr double kMostAroundACall = 32;
+
+// Each class is its own term.
+CountLaw counting_law(CountLaw law) {
+    for (std::size_t c = 0; c < traces::kInstrClasses; ++c) {
+        law.per_unit[c].assign(law.terms.size(), 0);
+        const auto own =
+            find_term(law.terms, kernels::counted_term(static_cast<traces::InstrClass>(c)));
+        if (own) law.per_unit[c][*own] = 1;
+    }
+    return law;
 }
 
 // The terms with a non-zero amount somewhere, in the order they are met.
@@ -57,15 +72,52 @@ std::vector<kernels::WorkTerm> work_of(const std::string& kernel,
     return terms;
 }
 
+bool counted(std::span<const kernels::WorkTerm> work) {
+    return std::any_of(work.begin(), work.end(), [](const auto& term) {
+        return term.name == kernels::kScheduledTerm;
+    });
+}
+
+std::vector<kernels::WorkTerm> work_of(const traces::Record& record) {
+    if (record.scheduled_cycles <= 0) {
+        return work_of(record.kernel, record.layer, record.precision);
+    }
+    std::vector<kernels::WorkTerm> terms{{kernels::kScheduledTerm, record.scheduled_cycles}};
+    for (std::size_t c = 0; c < traces::kInstrClasses; ++c) {
+        const auto instr_class = static_cast<traces::InstrClass>(c);
+        terms.push_back(
+            {kernels::counted_term(instr_class), static_cast<double>(record.counts[instr_class])});
+    }
+    terms.push_back({kCallTerm, 1});
+    return terms;
+}
+
+void add_call(CountLaw& law, const traces::Record& record) {
+    const std::optional<kernels::Structure> exact =
+        kernels::structure(record.kernel, record.layer, record.precision);
+    const auto call = find_term(law.terms, kCallTerm);
+    for (std::size_t c = 0; exact && call && c < traces::kInstrClasses; ++c) {
+        const double around = static_cast<double>(record.counts.by_class[c]) -
+                              static_cast<double>(exact->counts.by_class[c]);
+        if (around < 0 || around > kMostAroundACall) {
+            throw std::runtime_error("record " + record.kernel + " " + to_string(record.layer) +
+                                     " " + to_string(record.precision) +
+                                     " is of another version of the kernel: trace it again");
+        }
+        law.per_unit[c][*call] = around;
+    }
+}
+
 std::optional<CountLaw> fit_law(std::span<const traces::Record> records) {
     if (records.empty()) return std::nullopt;
     std::vector<std::vector<kernels::WorkTerm>> work;
     for (const traces::Record& record : records) {
-        work.push_back(work_of(record.kernel, record.layer, record.precision));
+        work.push_back(work_of(record));
     }
     CountLaw law;
     law.kernel = records.front().kernel;
     law.terms = terms_of(work);
+    if (counted(work.front())) return counting_law(std::move(law));
     if (records.size() < law.terms.size() + 2) return std::nullopt;
 
     const auto rows = static_cast<Eigen::Index>(records.size());

@@ -32,6 +32,16 @@ std::vector<kernels::WorkTerm> work_of(const std::string& kernel,
                                        const traces::Layer& layer,
                                        traces::Precision precision);
 
+// Of a record: for generated kernels from what it says of their routine, so that nothing has to be generated again.
+std::vector<kernels::WorkTerm> work_of(const traces::Record& record);
+
+// Whether the terms are those of a generated kernel: its counts are known, not fitted.
+bool counted(std::span<const kernels::WorkTerm> work);
+
+// What a call of a generated kernel costs around its routine, into the law's kCallTerm: the difference of a record to the routine that
+// is generated now. Throws std::runtime_error if that is not a few instructions: then the record is of other kernels.
+void add_call(CountLaw& law, const traces::Record& record);
+
 // Fits the records of one kernel, each weighted by its instructions. Coefficients are at least 0:
 // a loop iteration retires no negative number of instructions, and a law that says so could predict
 // one for a shape unlike those traced. Nothing where the records are fewer than the terms and two

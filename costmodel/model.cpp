@@ -22,6 +22,16 @@ struct LatencyModel::Data {
                        const traces::Layer& layer,
                        traces::Precision precision,
                        const std::vector<kernels::WorkTerm>& work) const;
+    double cycles(const KernelFit& fit,
+                  const traces::Layer& layer,
+                  const std::vector<kernels::WorkTerm>& work) const;
+    // Of ModelForm::Simulated: what was simulated of this kernel. Null if that was not.
+    const ModelContent::Simulated* simulated(const std::string& kernel,
+                                             const traces::Layer& layer,
+                                             traces::Precision precision) const;
+    Prediction look_up(const traces::Layer& layer,
+                       traces::Precision precision,
+                       const std::optional<std::string>& kernel) const;
 };
 
 namespace {
@@ -97,6 +107,52 @@ std::optional<std::string> LatencyModel::Data::cannot(
     return std::nullopt;
 }
 
+double LatencyModel::Data::cycles(const KernelFit& fit,
+                                  const traces::Layer& layer,
+                                  const std::vector<kernels::WorkTerm>& work) const {
+    switch (content.form) {
+        case ModelForm::Eq12:
+            return content.equation.cycles(features(fit.law.counts(work)));
+        case ModelForm::Eq12PerKernel:
+            return fit.factor * content.equation.cycles(features(fit.law.counts(work)));
+        case ModelForm::Eq12Plus:
+            return content.plus.cycles(fit.law.counts(work));
+        case ModelForm::Resource:
+            return fit.resource.cycles(layer, work);
+        case ModelForm::Simulated:
+            break;
+    }
+    throw std::logic_error("a form that predicts nothing");
+}
+
+const ModelContent::Simulated* LatencyModel::Data::simulated(const std::string& kernel,
+                                                             const traces::Layer& layer,
+                                                             traces::Precision precision) const {
+    const auto found = content.simulated.find(kernel);
+    if (found == content.simulated.end()) return nullptr;
+    for (const ModelContent::Simulated& run : found->second) {
+        if (run.layer == layer && run.precision == precision) return &run;
+    }
+    return nullptr;
+}
+
+Prediction LatencyModel::Data::look_up(const traces::Layer& layer,
+                                       traces::Precision precision,
+                                       const std::optional<std::string>& kernel) const {
+    std::optional<Prediction> best;
+    for (const auto& [name, runs] : content.simulated) {
+        if (kernel && name != *kernel) continue;
+        const ModelContent::Simulated* run = simulated(name, layer, precision);
+        if (run == nullptr || (best && best->cycles <= run->cycles)) continue;
+        best = Prediction{name, run->cycles, run->cycles, run->cycles, false};
+    }
+    if (best) return *std::move(best);
+    throw std::runtime_error(to_string(layer) + " at " + to_string(precision) +
+                             " was not simulated" +
+                             (kernel ? " with kernel " + *kernel : std::string()) +
+                             ": run mixq-sim trace on it, or take another --model-form");
+}
+
 Prediction LatencyModel::Data::predict(std::size_t kernel,
                                        const traces::Layer& layer,
                                        traces::Precision precision,
@@ -105,8 +161,7 @@ Prediction LatencyModel::Data::predict(std::size_t kernel,
     const auto form = static_cast<std::size_t>(content.form);
     Prediction prediction;
     prediction.kernel = fit.law.kernel;
-    prediction.cycles = content.equation.cycles(features(fit.law.counts(work)));
-    if (content.form == ModelForm::Eq12PerKernel) prediction.cycles *= fit.factor;
+    prediction.cycles = cycles(fit, layer, work);
 
     double spread = fit.spread[form];
     if (fit.spread_of_bits && !fit.precisions.contains(precision)) {
@@ -155,6 +210,9 @@ LatencyModel LatencyModel::with_form(ModelForm form) const {
 Prediction LatencyModel::predict(const traces::Layer& layer,
                                  traces::Precision precision,
                                  const std::optional<std::string>& kernel) const {
+    if (data_->content.form == ModelForm::Simulated) {
+        return data_->look_up(layer, precision, kernel);
+    }
     std::optional<Prediction> best;
     std::string reasons;
     bool known = !kernel;
@@ -185,6 +243,24 @@ Prediction LatencyModel::predict(const traces::Layer& layer,
     if (reasons.empty()) reasons = "the model knows no kernel at all";
     throw std::runtime_error("no prediction for " + to_string(layer) + " at " +
                              to_string(precision) + ": " + reasons);
+}
+
+Prediction LatencyModel::predict(const traces::Record& record) const {
+    const Data& data = *data_;
+    if (data.content.form == ModelForm::Simulated) {
+        return data.look_up(record.layer, record.precision, record.kernel);
+    }
+    for (std::size_t i = 0; i < data.kernels.size(); ++i) {
+        if (data.content.kernels[i].law.kernel != record.kernel) continue;
+        const std::vector<kernels::WorkTerm> work = work_of(record);
+        if (const auto why = data.cannot(i, record.layer, record.precision, work)) {
+            throw std::runtime_error("no prediction for " + to_string(record.layer) + " at " +
+                                     to_string(record.precision) + ": " + *why);
+        }
+        return data.predict(i, record.layer, record.precision, work);
+    }
+    throw std::runtime_error("the model does not know kernel '" + record.kernel + "'" +
+                             lesson(record.kernel, record.layer, record.precision));
 }
 
 std::vector<std::string> LatencyModel::kernels() const {

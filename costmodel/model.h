@@ -1,9 +1,11 @@
 // A fitted latency model: Eq. 12 of the paper, C = C_SISD + alpha C_SIMD + beta C_bit, with a scale
-// to cycles, and per kernel the laws that give those counts from the layer alone.
+// to cycles, and per kernel the laws that give those counts from the layer alone; the other forms beside it (see ModelForm), and
+// what was simulated.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,6 +47,10 @@ class LatencyModel {
                        traces::Precision precision,
                        const std::optional<std::string>& kernel = std::nullopt) const;
 
+    // Of the run that a record describes, without looking at its counts of cycles: as above, with the work the record carries, so
+    // that nothing is generated again.
+    Prediction predict(const traces::Record& record) const;
+
     std::vector<std::string> kernels() const;
     ModelForm form() const;
     Eq12 equation() const;
@@ -72,6 +78,15 @@ void write_model(const std::filesystem::path& path, const FitResult& fit);
 struct ModelContent {
     ModelForm form = ModelForm::Eq12;
     Eq12 equation;
+    Eq12Plus plus;
+
+    struct Simulated {
+        traces::Layer layer;
+        traces::Precision precision;
+        double cycles = 0;
+    };
+
+    std::map<std::string, std::vector<Simulated>> simulated;  // by kernel
     std::uint64_t clock_hz = 0;
     std::string board;
     std::vector<std::string> warnings;

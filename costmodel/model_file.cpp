@@ -13,7 +13,7 @@ namespace {
 using traces::format_real;
 using traces::Table;
 
-constexpr const char* kFormat = "mixq-sim latency model 1";
+constexpr const char* kFormat = "mixq-sim latency model 2";
 
 const std::pair<traces::LayerKind, const char*> kKinds[] = {
     {traces::LayerKind::Conv, "conv"},
@@ -45,6 +45,14 @@ void add_measures(Table& table, const FitResult& fit) {
     table.metadata.emplace_back("worst", format_real(eq12.worst));
     table.metadata.emplace_back("rank_correlation", format_real(eq12.rank_correlation));
     table.metadata.emplace_back("condition", format_real(eq12.condition));
+    for (std::size_t c = 0; c < traces::kInstrClasses; ++c) {
+        const std::string key =
+            "plus_" + std::string(traces::name(static_cast<traces::InstrClass>(c)));
+        table.metadata.emplace_back(key, format_real(fit.eq12_plus.equation.per_instruction[c]));
+        table.metadata.emplace_back(key + "_low", format_real(fit.eq12_plus.bootstrap[c].low));
+        table.metadata.emplace_back(key + "_high", format_real(fit.eq12_plus.bootstrap[c].high));
+    }
+    table.metadata.emplace_back("plus_condition", format_real(fit.eq12_plus.condition));
     add_hold_out(table, "holdout_shape_mape", eq12.shape);
     add_hold_out(table, "holdout_kernel_mape", eq12.kernel);
     add_hold_out(table, "holdout_bits_mape", eq12.bits);
@@ -91,6 +99,23 @@ void add_kernel(Table& table, const KernelFit& kernel) {
                 kernel.law.terms[t],
                 kernel.law.per_unit[c][t]);
         }
+    }
+    // The class column holds the family of layers.
+    for (const auto& [family, cycles] : kernel.resource.per_execution) {
+        for (std::size_t t = 0; t < cycles.size(); ++t) {
+            add("block", family, kernel.resource.terms[t], cycles[t]);
+        }
+    }
+}
+
+// The class column holds the layer, the term its bits.
+void add_simulated(Table& table, const std::vector<traces::Record>& rows) {
+    for (const traces::Record& row : rows) {
+        table.rows.push_back({row.kernel,
+                              "simulated",
+                              to_string(row.layer),
+                              to_string(row.precision),
+                              std::to_string(row.cycles)});
     }
 }
 
@@ -150,6 +175,8 @@ class KernelReader {
             (*kernel.spread_of_bits)[form()] = at_least(0);
         } else if (item == "count") {
             read_count(kernel.law);
+        } else if (item == "block") {
+            read_block(kernel.resource);
         } else {
             fail(table_, row_, "unknown item '" + item + "'");
         }
@@ -207,20 +234,46 @@ class KernelReader {
             at_least(0);
     }
 
+    void read_block(ResourceLaw& law) const {
+        auto found = std::find(law.terms.begin(), law.terms.end(), term_);
+        if (found == law.terms.end()) found = law.terms.insert(law.terms.end(), term_);
+        std::vector<double>& cycles = law.per_execution[table_.text(row_, "class")];
+        cycles.resize(law.terms.size());
+        cycles[static_cast<std::size_t>(found - law.terms.begin())] = at_least(0);
+    }
+
     const Table& table_;
     std::size_t row_;
     const std::string& term_;
     double value_;
 };
 
+ModelContent::Simulated read_simulated(const Table& table, std::size_t row) {
+    ModelContent::Simulated run;
+    try {
+        run.layer = traces::parse_layer(table.text(row, "class"));
+        run.precision = traces::parse_precision(table.text(row, "term"));
+    } catch (const std::invalid_argument& error) {
+        fail(table, row, error.what());
+    }
+    run.cycles = static_cast<double>(table.natural(row, "value"));
+    return run;
+}
+
 void check_complete(const Table& table, const KernelFit& kernel) {
     const bool spreads = std::all_of(
         kernel.spread.begin(), kernel.spread.end(), [](double spread) { return spread >= 0; });
+    const auto& blocks = kernel.resource.per_execution;
+    const bool whole =
+        blocks.contains("") && std::all_of(blocks.begin(), blocks.end(), [&](const auto& family) {
+            return family.second.size() == kernel.resource.terms.size();
+        });
     if (kernel.law.terms.empty() || kernel.kinds.empty() || kernel.precisions.empty() ||
-        kernel.shapes < 1 || !spreads) {
-        throw std::runtime_error(table.path + ": kernel '" + kernel.law.kernel +
-                                 "' is incomplete: it needs rows of count, kind, bits, shapes and "
-                                 "both spreads");
+        kernel.shapes < 1 || !spreads || !whole) {
+        throw std::runtime_error(
+            table.path + ": kernel '" + kernel.law.kernel +
+            "' is incomplete: it needs rows of count, block, kind, bits, shapes "
+            "and all spreads");
     }
 }
 
@@ -242,6 +295,7 @@ Table model_table(const FitResult& fit) {
     }
     table.columns = {"kernel", "item", "class", "term", "value"};
     for (const KernelFit& kernel : fit.kernels) add_kernel(table, kernel);
+    add_simulated(table, fit.rows);
     return table;
 }
 
@@ -265,6 +319,11 @@ ModelContent parse_model(const Table& table) {
     if (!(content.equation.scale > 0)) {
         throw std::runtime_error(table.path + ": the scale is not positive");
     }
+    for (std::size_t c = 0; c < traces::kInstrClasses; ++c) {
+        const std::string key =
+            "plus_" + std::string(traces::name(static_cast<traces::InstrClass>(c)));
+        content.plus.per_instruction[c] = required_real(table, key.c_str());
+    }
     content.clock_hz = static_cast<std::uint64_t>(required_real(table, "clock_hz"));
     content.board = required(table, "board");
     for (const auto& [key, value] : table.metadata) {
@@ -272,6 +331,10 @@ ModelContent parse_model(const Table& table) {
     }
     for (std::size_t row = 0; row < table.rows.size(); ++row) {
         const std::string& kernel = table.text(row, "kernel");
+        if (table.text(row, "item") == "simulated") {
+            content.simulated[kernel].push_back(read_simulated(table, row));
+            continue;
+        }
         auto found = std::find_if(content.kernels.begin(),
                                   content.kernels.end(),
                                   [&](const KernelFit& fit) { return fit.law.kernel == kernel; });

@@ -1,8 +1,11 @@
 // The work of each kernel, read off its loops: iterations by kind, in closed form. A term is an
 // iteration that costs the same wherever it stands; what it costs is for the cost model to learn.
+#include "kernels/analytic.h"
+
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
+#include <string>
 
 #include "kernels/kernel.h"
 #include "kernels/slbc/deep.h"
@@ -59,34 +62,125 @@ Terms naive_work(const Layer& layer, Precision) {
             {"lines", out * layer.out_height()}};
 }
 
-// baselines/simd_int8.c
-Terms simd_int8_work(const Layer& layer, Precision) {
-    const double pixels = layer.out_height() * layer.out_width();
+// Of the pixels of a layer, those whose taps are all inside the input.
+double inner_pixels(const Layer& layer) {
+    const auto inner = [&](int outputs, int taps, int padding, int inputs) {
+        double count = 0;
+        for (int out = 0; out < outputs; ++out) {
+            const int first = out * layer.stride - padding;
+            count += first >= 0 && first + taps <= inputs ? 1 : 0;
+        }
+        return count;
+    };
+    return inner(layer.out_height(), layer.kernel_height, layer.padding_y, layer.height) *
+           inner(layer.out_width(), layer.kernel_width, layer.padding_x, layer.width);
+}
+
+double pixels_of(const Layer& layer) {
+    return static_cast<double>(layer.out_height()) * layer.out_width();
+}
+
+// baselines/column.h: filling the columns of `computed` pixels.
+void add_column_work(const Layer& layer, double computed, Terms& terms) {
     const double taps = layer.kernel_height * layer.kernel_width;
-    const double steps = ceil_divide(taps * layer.in_channels, 4);
-    Terms terms;
-    double computed = 1;  // pixels, with the last of an odd number twice
-    if (pixels > 1) {
-        const double blocks = ceil_divide(pixels, 2) * ceil_divide(layer.out_channels, 2);
-        computed = 2 * ceil_divide(pixels, 2);
-        terms = {{"steps", blocks * steps},
-                 {"blocks", blocks},
-                 {"outputs", computed * layer.out_channels},
-                 {"pixels", computed}};
-    } else {
-        const double blocks = ceil_divide(layer.out_channels, 4);
-        terms = {{"vector steps", blocks * steps}, {"vector outputs", layer.out_channels * 1.0}};
-    }
     terms.push_back({"taps", computed * taps});
-    const double inside =
-        rows_inside(layer) * columns_inside(layer) * computed / std::max(pixels, 1.0);
+    const double inside = rows_inside(layer) * columns_inside(layer) * computed / pixels_of(layer);
     if (layer.in_channels % 4 == 0) {
         terms.push_back({"expanded words", inside * layer.in_channels / 4});
         terms.push_back({"zero words", (computed * taps - inside) * layer.in_channels / 4});
     } else {
         terms.push_back({"single bytes", computed * taps * layer.in_channels});
     }
+}
+
+// Kernels on columns: blocks of two pixels by two channels, or of four channels of one pixel; a column has `steps` fours of elements.
+Terms column_work(const Layer& layer, double steps, const std::string& step) {
+    const double pixels = pixels_of(layer);
+    Terms terms;
+    double computed = 1;  // pixels, with the last of an odd number twice
+    if (pixels > 1) {
+        const double blocks = ceil_divide(pixels, 2) * ceil_divide(layer.out_channels, 2);
+        computed = 2 * ceil_divide(pixels, 2);
+        terms = {{step, blocks * steps},
+                 {"blocks", blocks},
+                 {"outputs", computed * layer.out_channels},
+                 {"pixels", computed}};
+    } else {
+        const double blocks = ceil_divide(layer.out_channels, 4);
+        terms = {{"vector " + step, blocks * steps}, {"vector outputs", layer.out_channels * 1.0}};
+    }
+    add_column_work(layer, computed, terms);
     return terms;
+}
+
+// baselines/depthwise.h: four channels at a time, unrolled taps where they are all inside.
+Terms lane_depthwise_work(const Layer& layer, const std::string& tap) {
+    const double blocks = ceil_divide(layer.out_channels, 4);
+    const double inner = inner_pixels(layer);
+    const double inside = rows_inside(layer) * columns_inside(layer);
+    const double taps = layer.kernel_height * layer.kernel_width;
+    return {{"inner " + tap, blocks * inner * taps},
+            {"inner blocks", blocks * inner},
+            {"border " + tap, blocks * (inside - inner * taps)},
+            {"border blocks", blocks * (pixels_of(layer) - inner)},
+            {"outputs", outputs_of(layer)},
+            {"pixels", pixels_of(layer)}};
+}
+
+double column_steps(const Layer& layer, int multiple) {
+    const double elements = layer.kernel_height * layer.kernel_width * layer.in_channels;
+    return ceil_divide(elements, multiple) * multiple / 4;
+}
+
+// baselines/simd_int8.c
+Terms simd_int8_work(const Layer& layer, Precision) {
+    if (layer.kind == LayerKind::Depthwise) return lane_depthwise_work(layer, "taps");
+    return column_work(layer, column_steps(layer, 4), "steps");
+}
+
+int cmix_bits(Precision precision) {
+    return precision.weight_bits <= 2 ? 2 : precision.weight_bits <= 4 ? 4 : 8;
+}
+
+// baselines/cmix.c, weights unpacked in the inner loop
+Terms cmix_work(const Layer& layer, Precision precision) {
+    const std::string bits = " of " + std::to_string(cmix_bits(precision)) + " bits";
+    if (layer.kind == LayerKind::Depthwise) return lane_depthwise_work(layer, "taps" + bits);
+    return column_work(layer, column_steps(layer, 32 / cmix_bits(precision)), "steps" + bits);
+}
+
+// baselines/cmix.c, unpacked ahead
+Terms wpc_ddd_work(const Layer& layer, Precision precision) {
+    const int bits = cmix_bits(precision);
+    const double taps = layer.kernel_height * layer.kernel_width;
+    if (layer.kind == LayerKind::Depthwise) {
+        Terms terms = lane_depthwise_work(layer, "taps");
+        terms.push_back({"unpacked words of " + std::to_string(bits) + " bits",
+                         ceil_divide(layer.out_channels, 4) * ceil_divide(taps * bits, 8)});
+        return terms;
+    }
+    const double steps = column_steps(layer, 32 / bits);
+    Terms terms = column_work(layer, steps, "steps");
+    terms.push_back({"unpacked words of " + std::to_string(bits) + " bits",
+                     ceil_divide(layer.out_channels, 2) * 2 * steps * bits / 8});
+    return terms;
+}
+
+// baselines/tinyengine.c
+Terms tinyengine_work(const Layer& layer, Precision) {
+    if (layer.kind != LayerKind::Depthwise) {
+        return column_work(layer, column_steps(layer, 4), "steps");
+    }
+    const double channels = layer.out_channels;
+    const double taps = layer.kernel_height * layer.kernel_width;
+    const double lines = channels * layer.out_height();
+    return {{"taps", outputs_of(layer) * taps},
+            {"pairs of outputs", lines * std::floor(layer.out_width() / 2.0)},
+            {"single outputs", lines * (layer.out_width() % 2)},
+            {"gathered elements", static_cast<double>(layer.input_elements())},
+            {"gathered rows", channels * layer.height},
+            {"lines", lines},
+            {"channels", channels}};
 }
 
 // slbc/row.h with slbc_literal.c or slbc_reordered.c
@@ -174,6 +268,9 @@ struct Entry {
 constexpr Entry kWork[] = {
     {"naive", naive_work},
     {"simd-int8", simd_int8_work},
+    {"tinyengine", tinyengine_work},
+    {"cmix", cmix_work},
+    {"wpc-ddd", wpc_ddd_work},
     {"slbc", slbc_work},
     {"rp-slbc", rp_slbc_work},
     {"slbc-deep", slbc_deep_work},
@@ -181,12 +278,32 @@ constexpr Entry kWork[] = {
 
 }  // namespace
 
+bool has_closed_work(std::string_view kernel) {
+    return std::any_of(std::begin(kWork), std::end(kWork), [&](const Entry& entry) {
+        return entry.kernel == kernel;
+    });
+}
+
+std::string counted_term(traces::InstrClass instr_class) {
+    return "counted " + std::string(traces::name(instr_class));
+}
+
 Terms work(std::string_view kernel, const Layer& layer, Precision precision) {
     for (const Entry& entry : kWork) {
         if (entry.kernel == kernel) return entry.work(layer, precision);
     }
-    throw std::invalid_argument("no work is known of kernel '" + std::string(kernel) +
-                                "': add it to kernels/analytic.cpp");
+    const std::optional<Structure> exact = structure(kernel, layer, precision);
+    if (!exact) {
+        throw std::invalid_argument("no work is known of kernel '" + std::string(kernel) +
+                                    "': add it to kernels/analytic.cpp");
+    }
+    Terms terms{{kScheduledTerm, exact->scheduled_cycles}};
+    for (std::size_t c = 0; c < traces::kInstrClasses; ++c) {
+        const auto instr_class = static_cast<traces::InstrClass>(c);
+        terms.push_back(
+            {counted_term(instr_class), static_cast<double>(exact->counts[instr_class])});
+    }
+    return terms;
 }
 
 }  // namespace mixq::kernels

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,8 @@
 #include "costmodel/model.h"
 #include "tools/commands.h"
 #include "tools/console.h"
+#include "tools/heat_map.h"
+#include "traces/file.h"
 #include "traces/table.h"
 
 namespace mixq::tools {
@@ -33,6 +36,8 @@ struct FitOptions {
     std::string output;
     std::string json;
     std::string residuals;
+    std::string picture;
+    std::vector<std::string> unseen;
     std::optional<double> max_holdout_mape;
     int worst = 5;
     std::uint64_t seed = 1;
@@ -47,9 +52,24 @@ nlohmann::json to_json(const Interval& interval) {
     return {finite(interval.low), finite(interval.high)};
 }
 
+nlohmann::json to_json(const costmodel::Measures& measures) {
+    const auto or_null = [](const std::optional<double>& value) {
+        return value ? nlohmann::json(*value) : nlohmann::json();
+    };
+    return {{"mape", measures.mape},
+            {"worst", measures.worst},
+            {"within_5", measures.within5},
+            {"within_10", measures.within10},
+            {"r2", or_null(measures.r2)},
+            {"rank_correlation", or_null(measures.rank_correlation)},
+            {"values", measures.values}};
+}
+
 nlohmann::json to_json(const std::optional<HoldOut>& held) {
     if (!held) return {};
-    return {{"mape", held->mape}, {"worst", held->worst}, {"groups", held->groups}};
+    nlohmann::json json = to_json(static_cast<const costmodel::Measures&>(*held));
+    json["groups"] = held->groups;
+    return json;
 }
 
 nlohmann::json kernels_json(const FitResult& fit) {
@@ -114,8 +134,17 @@ nlohmann::json to_json(const FitResult& fit) {
             {"alpha", without.alpha}, {"beta", without.beta}, {"scale", without.scale}};
     }
     for (const ModelForm form : costmodel::kAllForms) {
-        json["predict_holdout"][name(form)] = to_json(fit.predict[static_cast<std::size_t>(form)]);
+        const auto i = static_cast<std::size_t>(form);
+        json["predict_holdout"][name(form)] = to_json(fit.predict[i]);
+        json["predict_holdout_bits"][name(form)] = to_json(fit.predict_bits[i]);
+        json["predict_holdout_kernel"][name(form)] = to_json(fit.predict_kernel[i]);
     }
+    for (std::size_t c = 0; c < traces::kInstrClasses; ++c) {
+        const auto class_name = traces::name(static_cast<traces::InstrClass>(c));
+        json["eq12_plus"]["cycles"][class_name] = fit.eq12_plus.equation.per_instruction[c];
+        json["eq12_plus"]["intervals"][class_name] = to_json(fit.eq12_plus.bootstrap[c]);
+    }
+    json["eq12_plus"]["condition"] = finite(fit.eq12_plus.condition);
     json["form"] = name(fit.form);
     json["per_kernel"] = kernels_json(fit);
     json["points"] = points_json(fit);
@@ -151,28 +180,62 @@ void print_coefficients(const Eq12Fit& fit) {
         stdout);
 }
 
+const std::vector<std::string> kMeasuresHeader = {
+    "error", "MAPE", "worst", "within 5 %", "within 10 %", "rank", "groups"};
+
+std::vector<std::string> measures_row(const std::string& what,
+                                      const costmodel::Measures& measures,
+                                      const std::string& groups) {
+    return {what,
+            percent(measures.mape),
+            percent(measures.worst),
+            fixed(100 * measures.within5, 0) + " %",
+            fixed(100 * measures.within10, 0) + " %",
+            measures.rank_correlation ? fixed(*measures.rank_correlation, 4) : "-",
+            groups};
+}
+
+void print_plus(const costmodel::Eq12PlusFit& fit) {
+    if (!fit.answered) return;
+    std::vector<std::vector<std::string>> rows;
+    for (std::size_t c = 0; c < traces::kInstrClasses; ++c) {
+        rows.push_back({std::string(traces::name(static_cast<traces::InstrClass>(c))),
+                        fixed(fit.equation.per_instruction[c], 4),
+                        range(fit.bootstrap[c])});
+    }
+    std::fputs(format_columns({"eq12+: class", "cycles each", "95 % (shapes)"}, rows).c_str(),
+               stdout);
+    std::printf("condition number %s\n\n", fixed(fit.condition, 1).c_str());
+}
+
 void print_measures(const FitResult& fit) {
     const Eq12Fit& eq12 = fit.eq12;
-    std::vector<std::vector<std::string>> rows{
-        {"Eq. 12 on the rows it was fitted on", percent(eq12.mape), percent(eq12.worst), ""}};
+    std::vector<double> measured;
+    for (const traces::Record& row : fit.rows) measured.push_back(static_cast<double>(row.cycles));
+    std::vector<std::vector<std::string>> rows{measures_row(
+        "Eq. 12 on the rows it was fitted on", costmodel::measures(eq12.predicted, measured), "")};
+    rows.push_back(measures_row("eq12+ on the rows it was fitted on", fit.eq12_plus.in_sample, ""));
     const auto add = [&](const std::string& what, const std::optional<HoldOut>& held) {
         if (!held) {
-            rows.push_back({what, "-", "-", ""});
+            rows.push_back({what, "-", "-", "-", "-", "-", ""});
             return;
         }
-        rows.push_back(
-            {what, percent(held->mape), percent(held->worst), std::to_string(held->groups)});
+        rows.push_back(measures_row(what, *held, std::to_string(held->groups)));
     };
     add("  one shape left out", eq12.shape);
     add("  one kernel left out", eq12.kernel);
     add("  one bit pair left out", eq12.bits);
     for (const ModelForm form : costmodel::kAllForms) {
-        const bool chosen = form == fit.form;
+        const auto i = static_cast<std::size_t>(form);
         add("layer to cycles by " + std::string(name(form)) + ", shape left out" +
-                (chosen ? " *" : ""),
-            fit.predict[static_cast<std::size_t>(form)]);
+                (form == fit.form ? " *" : ""),
+            fit.predict[i]);
+        add("  bit pair left out", fit.predict_bits[i]);
+        if (fit.predict_kernel[i]) {
+            add("  kernel left out (its counts known)", fit.predict_kernel[i]);
+        }
     }
-    std::fputs(format_columns({"error", "MAPE", "worst", "groups"}, rows).c_str(), stdout);
+    std::fputs(format_columns(kMeasuresHeader, rows).c_str(), stdout);
     std::printf("\nR2 %s   rank correlation %s   condition number %s   rows %zu   * predict uses\n",
                 fixed(eq12.r2, 5).c_str(),
                 fixed(eq12.rank_correlation, 4).c_str(),
@@ -187,21 +250,17 @@ void print_kernels(const FitResult& fit) {
                         std::to_string(kernel.rows),
                         std::to_string(kernel.shapes),
                         fixed(kernel.factor, 3),
-                        percent(kernel.count_mape),
-                        percent(kernel.mape[0]),
-                        percent(kernel.mape[1])});
+                        percent(kernel.count_mape)});
+        for (const ModelForm form : costmodel::kAllForms) {
+            rows.back().push_back(percent(kernel.mape[static_cast<std::size_t>(form)]));
+        }
     }
     if (rows.empty()) return;
-    std::fputs(format_columns({"kernel",
-                               "rows",
-                               "shapes",
-                               "factor",
-                               "instructions",
-                               "cycles eq12",
-                               "cycles eq12-per-kernel"},
-                              rows)
-                   .c_str(),
-               stdout);
+    std::vector<std::string> header{"kernel", "rows", "shapes", "factor", "instructions"};
+    for (const ModelForm form : costmodel::kAllForms) {
+        header.push_back("cycles " + std::string(name(form)));
+    }
+    std::fputs(format_columns(header, rows).c_str(), stdout);
     std::puts("(from the layer alone, its shape left out: mean absolute errors)");
 }
 
@@ -236,6 +295,7 @@ void print(const FitResult& fit, int worst) {
         std::puts("alpha and beta are NOT identified by these rows: see the warnings");
     }
     std::puts("");
+    print_plus(fit.eq12_plus);
     print_measures(fit);
     std::puts("");
     print_kernels(fit);
@@ -263,6 +323,122 @@ void write_residuals(const std::string& path, const FitResult& fit) {
     traces::write_table(path, table);
 }
 
+// Records that are not fitted, as the fitted model predicts them from layer, bits and kernel alone.
+struct Unseen {
+    std::vector<const traces::Record*> rows;
+    costmodel::PerForm<std::vector<double>> predicted;
+    std::vector<double> measured;
+    int inside = 0;  // the intervals of the form that is used
+    std::vector<std::string> not_predicted;
+};
+
+Unseen judge(const FitResult& fit, const std::vector<costmodel::TraceFile>& files) {
+    Unseen unseen;
+    const costmodel::LatencyModel model = costmodel::LatencyModel::from(fit);
+    for (const costmodel::TraceFile& file : files) {
+        for (const traces::Record& row : file.records) {
+            costmodel::PerForm<double> predicted{};
+            bool inside = false;
+            try {
+                for (const ModelForm form : costmodel::kAllForms) {
+                    const costmodel::Prediction prediction = model.with_form(form).predict(row);
+                    predicted[static_cast<std::size_t>(form)] = prediction.cycles;
+                    const auto cycles = static_cast<double>(row.cycles);
+                    if (form == fit.form) {
+                        inside = prediction.low <= cycles && cycles <= prediction.high;
+                    }
+                }
+            } catch (const std::runtime_error& error) {
+                unseen.not_predicted.emplace_back(error.what());
+                continue;
+            }
+            unseen.rows.push_back(&row);
+            unseen.measured.push_back(static_cast<double>(row.cycles));
+            unseen.inside += inside ? 1 : 0;
+            for (std::size_t i = 0; i < costmodel::kModelForms; ++i) {
+                unseen.predicted[i].push_back(predicted[i]);
+            }
+        }
+    }
+    if (unseen.rows.empty()) {
+        throw std::runtime_error(
+            "no record of --unseen can be predicted" +
+            (unseen.not_predicted.empty() ? std::string() : ": " + unseen.not_predicted.front()));
+    }
+    return unseen;
+}
+
+void print_unseen(const FitResult& fit, const Unseen& unseen) {
+    std::vector<std::vector<std::string>> rows;
+    for (const ModelForm form : costmodel::kAllForms) {
+        rows.push_back(measures_row(
+            std::string(name(form)) + (form == fit.form ? " *" : ""),
+            costmodel::measures(unseen.predicted[static_cast<std::size_t>(form)], unseen.measured),
+            std::to_string(unseen.rows.size()) + " rows"));
+    }
+    std::puts("\nruns that were not fitted, from layer, bits and kernel alone:");
+    std::fputs(format_columns(kMeasuresHeader, rows).c_str(), stdout);
+    std::printf("%d of %zu inside the 95 %% interval of *\n", unseen.inside, unseen.rows.size());
+    std::map<std::string, std::pair<std::vector<double>, std::vector<double>>> by_kernel;
+    const auto form = static_cast<std::size_t>(fit.form);
+    for (std::size_t i = 0; i < unseen.rows.size(); ++i) {
+        auto& [predicted, measured] = by_kernel[unseen.rows[i]->kernel];
+        predicted.push_back(unseen.predicted[form][i]);
+        measured.push_back(unseen.measured[i]);
+    }
+    rows.clear();
+    for (const auto& [kernel, values] : by_kernel) {
+        rows.push_back(measures_row(kernel,
+                                    costmodel::measures(values.first, values.second),
+                                    std::to_string(values.first.size()) + " rows"));
+    }
+    std::fputs(format_columns(kMeasuresHeader, rows).c_str(), stdout);
+    rows.clear();
+    for (const std::size_t i : costmodel::worst_rows(unseen.predicted[form], unseen.measured, 5)) {
+        const traces::Record& row = *unseen.rows[i];
+        rows.push_back({row.kernel,
+                        to_string(row.layer),
+                        to_string(row.precision),
+                        grouped(static_cast<std::int64_t>(row.cycles)),
+                        grouped(std::llround(unseen.predicted[form][i]))});
+    }
+    std::fputs(format_columns({"worst of *", "layer", "bits", "cycles", "predicted"}, rows).c_str(),
+               stdout);
+    for (const std::string& why : unseen.not_predicted) {
+        std::fprintf(stderr, "mixq-sim: warning: not predicted: %s\n", why.c_str());
+    }
+}
+
+nlohmann::json unseen_json(const FitResult& fit, const Unseen& unseen) {
+    nlohmann::json json{{"rows", unseen.rows.size()},
+                        {"not_predicted", unseen.not_predicted},
+                        {"inside_interval", unseen.inside}};
+    for (const ModelForm form : costmodel::kAllForms) {
+        json["forms"][name(form)] = to_json(
+            costmodel::measures(unseen.predicted[static_cast<std::size_t>(form)], unseen.measured));
+    }
+    json["form"] = name(fit.form);
+    return json;
+}
+
+void write_picture(const std::string& path, const FitResult& fit) {
+    if (fit.residuals.empty()) {
+        throw std::runtime_error(
+            "--picture: no shape could be left out, so there are no residuals");
+    }
+    std::vector<ResidualPoint> points;
+    for (const FitResult::Residual& residual : fit.residuals) {
+        const traces::Record& row = fit.rows[residual.row];
+        points.push_back({row.kernel + " " + to_string(row.layer) + " " + to_string(row.precision),
+                          row.kernel,
+                          static_cast<double>(row.cycles),
+                          residual.predicted[static_cast<std::size_t>(fit.form)]});
+    }
+    traces::write_file(
+        path,
+        residuals_svg("Errors of " + std::string(name(fit.form)) + " on shapes left out", points));
+}
+
 void check_limit(const FitResult& fit, double limit) {
     const std::optional<HoldOut>& held = fit.eq12.shape;
     if (!held) {
@@ -282,14 +458,25 @@ void run(const FitOptions& options) {
     for (const std::string& warning : fit.warnings) {
         std::fprintf(stderr, "mixq-sim: warning: %s\n", warning.c_str());
     }
+    std::vector<costmodel::TraceFile> unseen_files;
+    for (const std::string& path : options.unseen) {
+        unseen_files.push_back(costmodel::read_trace(path));
+    }
     if (options.json != "-") print(fit, options.worst);
-    write_json(options.json, to_json(fit));
+    nlohmann::json json = to_json(fit);
+    if (fit.eq12.answered && !unseen_files.empty()) {
+        const Unseen unseen = judge(fit, unseen_files);
+        if (options.json != "-") print_unseen(fit, unseen);
+        json["unseen"] = unseen_json(fit, unseen);
+    }
+    write_json(options.json, json);
     if (!fit.eq12.answered) {
         throw std::runtime_error("the traces do not determine Eq. 12: " + fit.warnings.back() +
                                  (options.output.empty() ? "" : "; no model was written"));
     }
     if (!options.output.empty()) costmodel::write_model(options.output, fit);
     if (!options.residuals.empty()) write_residuals(options.residuals, fit);
+    if (!options.picture.empty()) write_picture(options.picture, fit);
     if (options.max_holdout_mape) check_limit(fit, *options.max_holdout_mape);
 }
 
@@ -305,6 +492,11 @@ void add_fit(CLI::App& app) {
     verb->add_option("--residuals",
                      options->residuals,
                      "Write every row with its prediction and error to this CSV file");
+    verb->add_option(
+        "--picture", options->picture, "Draw the errors on shapes left out into this SVG file");
+    verb->add_option("--unseen",
+                     options->unseen,
+                     "Traces that are not fitted but predicted, to judge every form by");
     verb->add_option("--worst", options->worst, "Rows with the largest errors to list")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
@@ -325,6 +517,7 @@ and in the model file; rows too few or dependent for any answer end with exit co
 
   mixq-sim trace --suite demo -o traces.csv
   mixq-sim fit traces.csv -o model.csv
+  mixq-sim fit traces/sim/cortex_m7/fit.csv --unseen traces/sim/cortex_m7/holdout.csv --picture errors.svg
   mixq-sim fit traces.csv more.csv -o model.csv --residuals residuals.csv --max-holdout-mape 20)");
     verb->callback([options] { run(*options); });
 }

@@ -198,6 +198,7 @@ traces::Record Measurement::simulate(const BuiltRun& run) const {
     record.counts = timing->counts;
     record.cycles = timing->timing.cycles;
     record.issue_cycles = timing->timing.issue_cycles;
+    record.scheduled_cycles = built.scheduled_cycles;
     record.code_bytes = built.code_bytes;
     record.weight_bytes = built.weight_bytes;
     record.scratch_bytes = built.packed.scratch_bytes;

@@ -9,12 +9,15 @@
 
 #include <CLI/CLI.hpp>
 
+#include "costmodel/iso_latency.h"
 #include "costmodel/model.h"
 #include "kernels/kernel.h"
 #include "kernels/network/firmware.h"
 #include "kernels/network/memory_plan.h"
 #include "tools/commands.h"
 #include "tools/console.h"
+#include "tools/heat_map.h"
+#include "traces/file.h"
 
 namespace mixq::tools {
 
@@ -32,6 +35,7 @@ struct PredictOptions {
     std::string model;
     std::string form;
     std::string json;
+    std::string heat_map;
     std::optional<std::string> kernel;
 };
 
@@ -212,6 +216,30 @@ void predict_layer(const LatencyModel& model,
     write_json(options.json, json);
 }
 
+std::string joined(const std::vector<traces::Precision>& precisions) {
+    std::string text;
+    for (const traces::Precision precision : precisions) {
+        text += (text.empty() ? "" : " ") + to_string(precision);
+    }
+    return text;
+}
+
+// The pairs the model cannot tell apart: a search needs the widest of each class alone.
+void print_classes(const std::vector<costmodel::IsoLatencyClass>& classes) {
+    std::vector<std::vector<std::string>> rows;
+    for (const costmodel::IsoLatencyClass& of : classes) {
+        std::vector<traces::Precision> members;
+        for (const auto& member : of.members) members.push_back(member.precision);
+        const double fastest = of.members.front().prediction.cycles;
+        const double slowest = of.members.back().prediction.cycles;
+        rows.push_back({whole(fastest) + (slowest > fastest ? " .. " + whole(slowest) : ""),
+                        joined(of.widest),
+                        joined(members)});
+    }
+    std::puts("");
+    std::fputs(format_columns({"iso-latency class", "widest", "pairs"}, rows).c_str(), stdout);
+}
+
 // All 49 pairs: cycles and the kernel of each.
 void predict_pairs(const LatencyModel& model,
                    const traces::Layer& layer,
@@ -224,6 +252,7 @@ void predict_pairs(const LatencyModel& model,
     nlohmann::json pairs = nlohmann::json::array();
     std::vector<std::string> used;
     std::string missing;
+    std::vector<costmodel::PairPrediction> predicted;
     for (const traces::Precision precision : traces::all_precisions()) {
         if (precision.activation_bits == traces::kMinBits) {
             rows.push_back({"w" + std::to_string(precision.weight_bits)});
@@ -238,6 +267,7 @@ void predict_pairs(const LatencyModel& model,
             pair["kernel"] = prediction.kernel;
             pair["cycles"] = prediction.cycles;
             pair["interval"] = {prediction.low, prediction.high};
+            predicted.push_back({precision, prediction});
         } catch (const std::runtime_error& error) {
             rows.back().push_back("-");
             pair["cycles"] = nullptr;
@@ -257,7 +287,22 @@ void predict_pairs(const LatencyModel& model,
         std::puts("");
         if (!missing.empty()) std::printf("-  %s\n", missing.c_str());
     }
+    const std::vector<costmodel::IsoLatencyClass> classes =
+        costmodel::iso_latency_classes(predicted);
+    if (options.json != "-") print_classes(classes);
     nlohmann::json json{{"layer", to_string(layer)}, {"pairs", pairs}};
+    for (const costmodel::IsoLatencyClass& of : classes) {
+        nlohmann::json one;
+        for (const auto& member : of.members) one["bits"].push_back(to_string(member.precision));
+        for (const traces::Precision widest : of.widest) one["widest"].push_back(to_string(widest));
+        json["classes"].push_back(std::move(one));
+    }
+    if (!options.heat_map.empty()) {
+        traces::write_file(options.heat_map,
+                           heat_map_svg(to_string(layer) + ", " + conditions(model),
+                                        static_cast<double>(layer.macs()),
+                                        predicted));
+    }
     add_conditions(model, json);
     write_json(options.json, json);
 }
@@ -304,6 +349,9 @@ void run(const PredictOptions& options) {
         throw std::invalid_argument(
             "predict takes either a PLAN or --layer; see mixq-sim predict --help");
     }
+    if (!options.heat_map.empty() && (options.layer.empty() || !options.bits.empty())) {
+        throw std::invalid_argument("--heatmap goes with --layer and without --bits");
+    }
     if (!options.plan.empty() && !options.bits.empty()) {
         throw std::invalid_argument("--bits goes with --layer: a plan has its own");
     }
@@ -337,10 +385,13 @@ void add_predict(CLI::App& app) {
     verb->add_option("--model", options->model, "Model file of mixq-sim fit")->required();
     verb->add_option(
         "--kernel", options->kernel, "Predict for this kernel; without it, the fastest that fits");
-    verb->add_option("--model-form",
-                     options->form,
-                     "eq12 or eq12-per-kernel; without it, the one that predicted left-out shapes "
-                     "better");
+    verb->add_option(
+        "--model-form",
+        options->form,
+        "eq12, eq12-per-kernel, eq12+, resource or simulated; without it, the one that "
+        "predicted left-out shapes best");
+    verb->add_option(
+        "--heatmap", options->heat_map, "Draw the 49 pairs of --layer into this SVG file");
     verb->add_option(
         "--json", options->json, "Write the figures as JSON to this file (- is stdout)");
     verb->footer(

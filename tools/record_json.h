@@ -25,6 +25,7 @@ inline nlohmann::json record_json(const traces::Record& record) {
             {"instructions", record.counts.total()},
             {"cycles", record.cycles},
             {"issue_cycles", record.issue_cycles},
+            {"scheduled_cycles", record.scheduled_cycles},
             {"mac_per_cycle", record.mac_per_cycle()},
             {"code_bytes", record.code_bytes},
             {"weight_bytes", record.weight_bytes},

@@ -3,6 +3,8 @@
 
 #include <stdexcept>
 
+#include "tools/fit_design.h"
+
 namespace mixq::tools {
 
 namespace {
@@ -47,15 +49,18 @@ Suite demo_suite() {
 
 }  // namespace
 
-const std::vector<Suite>& all_suites() {
-    static const std::vector<Suite> suites = {demo_suite()};
+const std::vector<NamedSuite>& all_suites() {
+    static const std::vector<NamedSuite> suites = {{"demo", demo_suite},
+                                                   {"fit", fit_suite},
+                                                   {"holdout", hold_out_suite},
+                                                   {"pairs", pairs_suite}};
     return suites;
 }
 
-const Suite& find_suite(std::string_view name) {
+Suite find_suite(std::string_view name) {
     std::string known;
-    for (const Suite& suite : all_suites()) {
-        if (suite.name == name) return suite;
+    for (const NamedSuite& suite : all_suites()) {
+        if (suite.name == name) return suite.make();
         known += (known.empty() ? "" : ", ") + std::string(suite.name);
     }
     throw std::invalid_argument("unknown suite '" + std::string(name) + "'; there are: " + known);

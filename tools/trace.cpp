@@ -1,6 +1,5 @@
 // The verb trace: runs kernels in the simulator and records what they took.
 #include <cstdio>
-#include <filesystem>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -14,6 +13,8 @@
 #include "tools/measure.h"
 #include "tools/record_json.h"
 #include "tools/suites.h"
+#include "tools/trace_records.h"
+#include "tools/versions.h"
 
 namespace mixq::tools {
 
@@ -45,7 +46,8 @@ void print_kernels() {
 
 void print_suites() {
     std::vector<std::vector<std::string>> rows;
-    for (const Suite& suite : all_suites()) {
+    for (const NamedSuite& named : all_suites()) {
+        const Suite suite = named.make();
         rows.push_back({std::string(suite.name),
                         std::to_string(suite.runs.size()),
                         std::string(suite.summary)});
@@ -93,113 +95,54 @@ std::vector<KernelRun> accepted_runs(const std::vector<KernelRun>& runs) {
     return accepted;
 }
 
-// Earlier records, by what makes a measurement the same one.
-class Earlier {
-  public:
-    explicit Earlier(const std::string& path) {
-        namespace fs = std::filesystem;
-        if (path.empty() || path == "-" || !fs::is_regular_file(path)) return;
-        // Another build may count cycles differently under the same version.
-        if (fs::last_write_time(path) < fs::last_write_time("/proc/self/exe")) return;
-        for (traces::Record& record : traces::read_records(path)) {
-            std::string record_key = key(record.kernel, record.provenance);
-            records_.emplace(std::move(record_key), std::move(record));
-        }
-    }
-
-    std::optional<traces::Record> find(const BuiltRun& run,
-                                       const sim::Board& board,
-                                       std::uint64_t seed) const {
-        const auto found = records_.find(key(
-            run.kernel,
-            {tool_version(), "", "", "", std::string(board.name), 0, "", run.image.sha256, seed}));
-        if (found == records_.end()) return std::nullopt;
-        const kernels::IntegerLayer& layer = run.network.layers[0];
-        if (found->second.layer != layer.shape || found->second.precision != layer.precision) {
-            return std::nullopt;
-        }
-        return found->second;
-    }
-
-  private:
-    static std::string key(const std::string& kernel, const traces::Provenance& from) {
-        return kernel + "|" + from.elf_sha256 + "|" + from.tool + "|" + from.board + "|" +
-               std::to_string(from.seed);
-    }
-
-    std::map<std::string, traces::Record> records_;
-};
-
-// The records so far, in the order asked for; written every few seconds so that an interrupted run
-// can go on where it was.
-class Results {
-  public:
-    Results(std::size_t count, std::string path) : records_(count), path_(std::move(path)) {}
-
-    void add(std::size_t index, traces::Record record) {
-        const std::lock_guard lock(mutex_);
-        records_[index] = std::move(record);
-        const auto now = std::chrono::steady_clock::now();
-        if (path_.empty() || path_ == "-" || now - written_ < std::chrono::seconds(5)) return;
-        written_ = now;
-        traces::write_records(path_, present());
-    }
-
-    std::vector<traces::Record> finish() {
-        const std::lock_guard lock(mutex_);
-        std::vector<traces::Record> all = present();
-        if (!path_.empty()) traces::write_records(path_, all);
-        return all;
-    }
-
-  private:
-    std::vector<traces::Record> present() const {
-        std::vector<traces::Record> all;
-        for (const auto& record : records_) {
-            if (record) all.push_back(*record);
-        }
-        return all;
-    }
-
-    std::mutex mutex_;
-    std::vector<std::optional<traces::Record>> records_;
-    std::string path_;
-    std::chrono::steady_clock::time_point written_ = std::chrono::steady_clock::now();
-};
-
 std::vector<traces::Record> trace(const Options& options, const std::vector<KernelRun>& runs) {
     const Measurement measurement(options.board, options.seed);
-    const Earlier earlier(options.output);
-    Results results(runs.size(), options.output);
+    const RecordedRuns earlier(options.output, options.board, options.seed);
+    RecordsFile file(runs.size(), options.output);
     Progress progress("trace", static_cast<std::int64_t>(runs.size()));
     std::mutex progress_mutex;
     std::int64_t done = 0;
-    std::int64_t reused = 0;
+    std::int64_t unchanged = 0;
+    std::int64_t same_image = 0;
+    // First all that nothing changed, so that an interruption loses none of it.
+    std::vector<std::optional<traces::Record>> known(runs.size());
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+        known[i] = earlier.unchanged(runs[i]);
+        if (known[i]) file.keep(i, *known[i]);
+    }
     try {
         in_parallel(runs.size(), options.jobs, [&](std::size_t i) {
-            const BuiltRun built = measurement.build(runs[i]);
-            std::optional<traces::Record> record =
-                earlier.find(built, measurement.board(), options.seed);
-            const bool known = record.has_value();
-            if (!known) record = measurement.simulate(built);
+            std::optional<traces::Record> record = known[i];
+            bool simulated = false;
+            if (!record) {
+                const BuiltRun built = measurement.build(runs[i]);
+                record = earlier.same_image(runs[i], built.image.sha256);
+                simulated = !record;
+                if (simulated) record = measurement.simulate(built);
+                record->provenance.tool = recording_tool();
+                file.add(i, *record);
+            }
             if (options.qemu) measurement.check_in_qemu(runs[i]);
-            results.add(i, *record);
             const std::lock_guard lock(progress_mutex);
-            reused += known ? 1 : 0;
+            unchanged += known[i] ? 1 : 0;
+            same_image += known[i] || simulated ? 0 : 1;
             progress.advance(to_string(runs[i]), ++done);
         });
     } catch (...) {
-        if (options.output != "-") results.finish();
+        if (options.output != "-") file.finish();
         throw;
     }
-    if (reused > 0 && !quiet()) {
+    if (unchanged + same_image > 0 && !quiet()) {
         std::fprintf(stderr,
-                     "%lld of %lld records were in '%s' already\n",
-                     static_cast<long long>(reused),
+                     "of %lld records '%s' had %lld that nothing changed and %lld of the same "
+                     "image; %lld were simulated\n",
                      static_cast<long long>(done),
-                     options.output.c_str());
+                     options.output.c_str(),
+                     static_cast<long long>(unchanged),
+                     static_cast<long long>(same_image),
+                     static_cast<long long>(done - unchanged - same_image));
     }
-    return results.finish();
+    return file.finish();
 }
 
 void print_records(const std::vector<traces::Record>& records) {

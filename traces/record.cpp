@@ -55,6 +55,10 @@ Record read_record(const Table& table, std::size_t row) {
     }
     record.cycles = table.natural(row, "cycles");
     record.issue_cycles = table.natural(row, "issue_cycles");
+    // Files from before there were generated kernels do not have it.
+    if (table.find_column("scheduled_cycles")) {
+        record.scheduled_cycles = table.real(row, "scheduled_cycles");
+    }
     record.code_bytes = table.natural(row, "code_bytes");
     record.weight_bytes = table.natural(row, "weight_bytes");
     record.scratch_bytes = table.natural(row, "scratch_bytes");
@@ -84,6 +88,7 @@ void write_records(const std::filesystem::path& path, const std::vector<Record>&
     for (const char* column : {"instructions",
                                "cycles",
                                "issue_cycles",
+                               "scheduled_cycles",
                                "code_bytes",
                                "weight_bytes",
                                "scratch_bytes"}) {
@@ -100,12 +105,13 @@ void write_records(const std::filesystem::path& path, const std::vector<Record>&
             row.push_back(std::to_string(count));
         }
         const Provenance& from = record.provenance;
-        for (const std::uint64_t value : {record.counts.total(),
-                                          record.cycles,
-                                          record.issue_cycles,
-                                          record.code_bytes,
-                                          record.weight_bytes,
-                                          record.scratch_bytes}) {
+        for (const std::uint64_t value :
+             {record.counts.total(), record.cycles, record.issue_cycles}) {
+            row.push_back(std::to_string(value));
+        }
+        row.push_back(format_real(record.scheduled_cycles));
+        for (const std::uint64_t value :
+             {record.code_bytes, record.weight_bytes, record.scratch_bytes}) {
             row.push_back(std::to_string(value));
         }
         for (const std::string& text : {from.tool,

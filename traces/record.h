@@ -33,6 +33,8 @@ struct Record {
     std::uint64_t cycles = 0;  // of the steady call: the second, with a warm branch predictor
     std::uint64_t issue_cycles =
         0;  // in which at least one instruction issued; the rest are stalls
+    // Of generated kernels: what the schedule of their routine says; 0 for kernels a compiler translated.
+    double scheduled_cycles = 0;
     std::uint64_t code_bytes = 0;
     std::uint64_t weight_bytes = 0;   // packed, as they lie in flash
     std::uint64_t scratch_bytes = 0;  // RAM beside input and output

@@ -127,7 +127,7 @@ TEST_F(ModelFile, AMissingCoefficientIsNamed) {
 }
 
 TEST_F(ModelFile, AnotherFormatIsRefused) {
-    EXPECT_NE(message_after("latency model 1", "latency model 9").find("fit the traces again"),
+    EXPECT_NE(message_after("latency model 2", "latency model 9").find("fit the traces again"),
               std::string::npos);
 }
 

@@ -52,6 +52,31 @@ TEST(Trace, GoesOnWhereAnEarlierRunStopped) {
     EXPECT_NE(traces::read_records(file)[0].cycles, 12345u);
 }
 
+TEST(Trace, RunsAgainWhatAnotherSimulatorOrAnotherImageGave) {
+    const Folder folder;
+    const std::string file = folder.file("t.csv");
+    call(std::string(kSmall) + " -o " + file);
+    auto records = traces::read_records(file);
+    const std::string tool = records[0].provenance.tool;
+    EXPECT_NE(tool.find(", sim "), std::string::npos) << tool;
+    const auto cycles = records[0].cycles;
+    records[0].cycles = records[1].cycles = 12345;
+    records[0].provenance.tool = "mixq-sim 0.0.1, sim 0, kernels 0";
+    // Other kernels, but the very same image: it need not be simulated.
+    records[1].provenance.tool = tool.substr(0, tool.find(", kernels")) + ", kernels 0";
+    traces::write_records(file, records);
+    call(std::string(kSmall) + " -o " + file);
+    records = traces::read_records(file);
+    EXPECT_EQ(records[0].cycles, cycles);
+    EXPECT_EQ(records[1].cycles, 12345u);
+    EXPECT_EQ(records[1].provenance.tool, tool);
+    records[1].provenance.tool = "mixq-sim 0.0.1, sim 0, kernels 0";
+    records[1].provenance.elf_sha256[0] ^= 1;
+    traces::write_records(file, records);
+    call(std::string(kSmall) + " -o " + file);
+    EXPECT_NE(traces::read_records(file)[1].cycles, 12345u);
+}
+
 TEST(Trace, ComparesWithWhatWasRecorded) {
     const Folder folder;
     const std::string file = folder.file("t.csv");

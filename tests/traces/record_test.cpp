@@ -21,6 +21,7 @@ Record example() {
     record.counts.by_class = {10, 20, 30, 40, 50, 60};
     record.cycles = 123456;
     record.issue_cycles = 100000;
+    record.scheduled_cycles = 100123.5;
     record.code_bytes = 1024;
     record.weight_bytes = 9216;
     record.scratch_bytes = 512;
@@ -73,6 +74,7 @@ TEST_F(RecordFile, ReadsBackEveryField) {
     EXPECT_EQ(record.counts, expected.counts);
     EXPECT_EQ(record.cycles, expected.cycles);
     EXPECT_EQ(record.issue_cycles, expected.issue_cycles);
+    EXPECT_EQ(record.scheduled_cycles, expected.scheduled_cycles);
     EXPECT_EQ(record.code_bytes, expected.code_bytes);
     EXPECT_EQ(record.weight_bytes, expected.weight_bytes);
     EXPECT_EQ(record.scratch_bytes, expected.scratch_bytes);
