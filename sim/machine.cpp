@@ -1084,18 +1084,18 @@ bool Machine::State::executed_double(std::uint32_t encoding) {
     for (std::size_t k = 0; k < kDoubles; ++k)
         check(uc_reg_read(uc, UC_ARM_REG_D0 + static_cast<int>(k), &state.d[k]), "read a double");
     state.fpscr = read_register(UC_ARM_REG_FPSCR);
-    const std::uint32_t status = read_register(UC_ARM_REG_XPSR);
-    state.flags = status;
+    const std::uint32_t xpsr = read_register(UC_ARM_REG_XPSR);
+    state.flags = xpsr;
     execute_double(encoding, state);
     for (std::size_t k = 0; k < kDoubles; ++k)
         check(uc_reg_write(uc, UC_ARM_REG_D0 + static_cast<int>(k), &state.d[k]), "write a double");
     write_register(UC_ARM_REG_FPSCR, state.fpscr);
     // In an IT block the next condition is due: xPSR holds its state in bits 15 to 10 and 26 to 25.
-    std::uint32_t it = (status >> 25 & 3) | (status >> 8 & 0xfc);
+    std::uint32_t it = (xpsr >> 25 & 3) | (xpsr >> 8 & 0xfc);
     if ((it & 0xf) != 0) {
         it = (it & 7) != 0 ? (it & 0xe0) | (it << 1 & 0x1f) : 0;
         write_register(UC_ARM_REG_XPSR,
-                       (status & ~0x0600'fc00u) | (it & 3) << 25 | (it & 0xfc) << 8);
+                       (xpsr & ~0x0600'fc00u) | (it & 3) << 25 | (it & 0xfc) << 8);
     }
     return true;
 }
