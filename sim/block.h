@@ -49,6 +49,9 @@ class BlockObserver {
     virtual ~BlockObserver() = default;
     // Called after the block has run.
     virtual void on_block(const BlockRun& run) = 0;
+
+    // The core has entered or left an exception, which kept it busy for so many cycles.
+    virtual void on_exception(std::uint64_t) {}
 };
 
 }  // namespace mixq::sim

@@ -141,6 +141,7 @@ struct Machine::State {
     void end(Ending why);
 
     std::uint64_t now() const;
+    void spend(std::uint64_t cycles);
     void refresh_attention();
     bool attend(std::uint32_t address);
     std::optional<Stop> served(std::uint32_t& pc);
@@ -289,7 +290,7 @@ Machine::State::State(const Image& loaded, const Board& board_description)
                 [this](std::uint32_t address, std::uint32_t bytes) { return host(address, bytes); },
                 [this] { return now(); },
                 [this] { refresh_attention(); },
-                [this](std::uint64_t cycles) { cycles_before += cycles; }});
+                [this](std::uint64_t cycles) { spend(cycles); }});
         system->map();
         for (const Segment& segment : image.segments) {
             std::uint8_t* to =
@@ -491,6 +492,12 @@ bool Machine::State::enter_block(std::uint32_t address, std::uint32_t size) {
         return false;
     }
     return true;
+}
+
+// An observer that keeps the clock moves it on itself.
+void Machine::State::spend(std::uint64_t cycles) {
+    if (observer != nullptr) observer->on_exception(cycles);
+    if (observer == nullptr || !clock) cycles_before += cycles;
 }
 
 std::uint64_t Machine::State::now() const {

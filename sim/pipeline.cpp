@@ -47,7 +47,8 @@ std::string_view name(Stall stall) {
                                                   "mispredict",
                                                   "fetch",
                                                   "load_miss",
-                                                  "fetch_miss"};
+                                                  "fetch_miss",
+                                                  "exception"};
     return kNames[static_cast<std::size_t>(stall)];
 }
 
@@ -157,6 +158,7 @@ struct Pipeline::State final : Engine::Watcher {
     std::vector<std::uint32_t> generations;  // per block: the instruction side's when it last ran
     std::uint64_t frozen = 0;
     std::array<std::uint64_t, kStalls> freezes{};
+    std::uint64_t exception_untold = 0;  // what the listener will hear with the next instruction
     Execution execution;
 
     // Accesses that cost nothing the last time, by line and direction.
@@ -494,7 +496,10 @@ void Pipeline::State::closed(Unpaired reason) {
 
 void Pipeline::State::before(std::size_t index) {
     if (listener != nullptr) {
-        told_before = {engine.totals, now(engine.flight.next), freezes, engine.flight.open};
+        told_before = {
+            engine.totals, now(engine.flight.next) - exception_untold, freezes, engine.flight.open};
+        told_before.freezes[at(Stall::Exception)] -= exception_untold;
+        exception_untold = 0;
     }
     if (memory == nullptr || !running->ops[index].enters_line) return;
     const Flight& flight = engine.flight;
@@ -550,6 +555,12 @@ void Pipeline::set_memory(MemorySystem* memory) {
 
 void Pipeline::run(const BlockRun& block_run) {
     state_->run(block_run);
+}
+
+void Pipeline::take_exception(std::uint64_t cycles) {
+    state_->frozen += cycles;
+    state_->freezes[at(Stall::Exception)] += cycles;
+    if (state_->listener != nullptr) state_->exception_untold += cycles;
 }
 
 void Pipeline::drain() {

@@ -27,9 +27,10 @@ enum class Stall : std::uint8_t {
     Fetch,
     LoadMiss,  // data that is not in a cache, or uncached
     FetchMiss,
+    Exception,  // entry or return: registers to the stack or back, the vector or the return address fetched
 };
 
-constexpr std::size_t kStalls = 10;
+constexpr std::size_t kStalls = 11;
 
 std::string_view name(Stall stall);
 
@@ -88,6 +89,9 @@ class Pipeline {
 
     // Throws UnknownInstructionError for an instruction the core has no row for.
     void run(const BlockRun& block_run);
+
+    // The core enters or leaves an exception: nothing issues for so many cycles.
+    void take_exception(std::uint64_t cycles);
 
     // Lets everything in flight finish without charging for it: the next instruction finds all registers ready, the store
     // queue empty and its code fetched. Only the branch predictor remembers.

@@ -31,6 +31,9 @@ struct Simulation::State final : BlockObserver {
     State(const Image& image, const Board& board_description, std::vector<std::string> names);
 
     void on_block(const BlockRun& run) override;
+
+    void on_exception(std::uint64_t cycles) override { pipeline.take_exception(cycles); }
+
     void enter(std::size_t function);
     void leave_above(std::size_t depth);
     void follow(const Block& block, std::uint32_t next_address);

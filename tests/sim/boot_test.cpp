@@ -1,5 +1,6 @@
 // Booting as hardware does: vectors, exceptions, peripherals, raw images, and how wrong ones end.
 #include <fstream>
+#include <numeric>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -109,6 +110,21 @@ TEST_F(Boot, CycleCounterShowsSimulatedCycles) {
     // All of the run but what comes before the first read.
     EXPECT_NEAR(
         timed.machine().register_value(8), static_cast<double>(timed.total().timing.cycles), 60);
+}
+
+TEST_F(Boot, EntryToAnExceptionAndReturnAreAccountedFor) {
+    const auto timing = [](const std::string& body) {
+        sim::Simulation timed(assemble(program(body)), sim::find_board("stm32f746"), {});
+        EXPECT_EQ(timed.run(true).halt, sim::Halt::Idle);
+        return timed.total().timing;
+    };
+    const std::string handler = ".thumb_func\nsvcall:\n movs r0, #0\n bx lr\n";
+    constexpr auto kException = static_cast<std::size_t>(sim::Stall::Exception);
+    const sim::Timing twice = timing("svc 3\n svc 3\n wfi\n" + handler);
+    EXPECT_EQ(twice.stalls[kException], 2u * (12 + 12));
+    EXPECT_EQ(std::accumulate(twice.stalls.begin(), twice.stalls.end(), twice.issue_cycles),
+              twice.cycles);
+    EXPECT_EQ(timing("nop\n nop\n wfi\n" + handler).stalls[kException], 0u);
 }
 
 TEST_F(Boot, AUsartEchoes) {

@@ -185,6 +185,30 @@ TEST(Timeline, WindowsHoldEveryStalledCycle) {
     EXPECT_LE(run.timeline.stalls().size(), 4096u);
 }
 
+TEST(Listener, HearsOfTheCyclesOfExceptionsToo) {
+    if (!has_assembler()) GTEST_SKIP() << "no arm-none-eabi-as";
+
+    struct Sum final : sim::IssueListener {
+        void on_issue(const sim::Issue& issue) override {
+            cycles += issue.cycles;
+            exceptions += issue.stalls[static_cast<std::size_t>(sim::Stall::Exception)];
+        }
+
+        std::uint64_t cycles = 0;
+        std::uint64_t exceptions = 0;
+    } sum;
+
+    // A vector table in the first flash words; SVC is its entry 11.
+    const sim::Image image = assemble(
+        " .word 0x20010000, start + 1\n .rept 9\n .word 0\n .endr\n .word handler + 1\n"
+        " .thumb_func\nstart: nop\n svc 1\n nop\n wfi\n .thumb_func\nhandler: nop\n bx lr\n");
+    sim::Simulation simulation(image, sim::find_board("stm32f746"), {});
+    simulation.set_listener(&sum);
+    EXPECT_EQ(simulation.run(true).halt, sim::Halt::Idle);
+    EXPECT_EQ(sum.exceptions, 24u);
+    EXPECT_EQ(sum.cycles, simulation.total().timing.cycles);
+}
+
 TEST(Timeline, TooManySpansAreCutAndSaidSo) {
     if (!has_assembler()) GTEST_SKIP() << "no arm-none-eabi-as";
     const sim::Image image = assemble(kProgram);
