@@ -22,6 +22,9 @@ constexpr std::uint32_t kNoLine = ~0u;
 constexpr std::uint32_t kBlockBits = 14;     // 16 KiB: no board's region is cut finer
 constexpr std::size_t kLinefillBuffers = 2;  // TRM 5.9
 constexpr std::uint32_t kFetchBytes = 8;     // TRM 1.2.3
+// TRM 5.9.1, dynamic read allocate mode: behind so many lines in a row that stores have written whole before they were
+// there, a store that misses takes no line in, until one is not written whole.
+constexpr int kWholeLines = 3;
 
 enum class Place : std::uint8_t { Free, Flash, ItcmFlash, Sram, Device };
 
@@ -125,6 +128,24 @@ struct Linefill {
     }
 };
 
+// The line that stores missed last.
+struct StoredLine {
+    std::uint32_t line = kNoLine;
+    std::uint32_t written = 0;  // a bit per byte
+    int whole_before = 0;       // lines in a row, up to kWholeLines
+
+    void note(std::uint32_t address, std::uint32_t bytes) {
+        const std::uint64_t ones = (std::uint64_t{1} << bytes) - 1;
+        written |= static_cast<std::uint32_t>(ones << address % kLine);
+    }
+
+    void begin(std::uint32_t next) {
+        whole_before = written == ~0u ? std::min(whole_before + 1, kWholeLines) : 0;
+        line = next;
+        written = 0;
+    }
+};
+
 struct BufferedStore {
     std::uint32_t granule = kNoLine;
     Cycle leaves = 0;
@@ -143,7 +164,9 @@ struct MemorySystem::State {
     Linefill& begin_fill(std::uint32_t address, Place where, Cycle now);
     void evict(Place where);
     Cycle load_line(std::uint32_t address, Cycle now);
-    Cycle store_line(std::uint32_t address, Cycle now);
+    Cycle store_line(std::uint32_t address, std::uint32_t bytes, Cycle now);
+    bool merges(std::uint32_t address, Cycle now) const;
+    Cycle store_past_cache(std::uint32_t address, int occupied, Cycle now);
     Cycle buffer(std::uint32_t address, Cycle leaves, Cycle now);
     Cycle fetch_line(std::uint32_t address, std::uint32_t bytes, Cycle now);
     Cycle fetch_through_art(std::uint32_t line, Cycle now);
@@ -166,6 +189,7 @@ struct MemorySystem::State {
     Cycle bus_free = 0;
     std::vector<BufferedStore> stores;
     std::size_t store_slot = 0;
+    StoredLine stored;
     std::uint32_t generation = 1;
     MemoryCounts counts;
 };
@@ -257,36 +281,50 @@ Cycle MemorySystem::State::load_line(std::uint32_t address, Cycle now) {
     return there;
 }
 
+bool MemorySystem::State::merges(std::uint32_t address, Cycle now) const {
+    const BufferedStore& newest = stores[(store_slot + stores.size() - 1) % stores.size()];
+    return newest.granule == address >> kBeatBits && newest.leaves > now;
+}
+
 // An entry of the store buffer, taken until `leaves`; waits for a free one.
 Cycle MemorySystem::State::buffer(std::uint32_t address, Cycle leaves, Cycle now) {
-    const std::uint32_t granule = address >> kBeatBits;
-    const std::size_t newest = (store_slot + stores.size() - 1) % stores.size();
-    if (stores[newest].granule == granule && stores[newest].leaves > now) return now;
+    if (merges(address, now)) return now;
     const Cycle start = std::max(now, stores[store_slot].leaves);
-    stores[store_slot] = {granule, std::max(leaves, start)};
+    stores[store_slot] = {address >> kBeatBits, std::max(leaves, start)};
     store_slot = (store_slot + 1) % stores.size();
     return start;
 }
 
-Cycle MemorySystem::State::store_line(std::uint32_t address, Cycle now) {
+// Through the store buffer to the memory, which it keeps busy for so long.
+Cycle MemorySystem::State::store_past_cache(std::uint32_t address, int occupied, Cycle now) {
+    ++still.number;
+    if (merges(address, now)) return now;
+    const Cycle leaves = std::max(now, bus_free) + static_cast<Cycle>(occupied);
+    bus_free = leaves;
+    still.quiet_from = std::max(still.quiet_from, leaves);
+    return buffer(address, leaves, now);
+}
+
+Cycle MemorySystem::State::store_line(std::uint32_t address, std::uint32_t bytes, Cycle now) {
     const Place where = place(address);
     if (where == Place::Free) return now;
     if (where != Place::Sram || !settings.data_cache) {
-        ++still.number;
-        const Cycle start = std::max(now, bus_free);
-        const Cycle leaves = start + static_cast<Cycle>(port(where).uncached_store);
-        bus_free = leaves;
-        return buffer(address, leaves, now);
+        return store_past_cache(address, port(where).uncached_store, now);
     }
     const std::uint32_t line = address >> kLineBits;
     if (std::uint8_t* dirty = data.find(line)) {
         *dirty = 1;
         if (now >= still.quiet_from) return now;
         for (const Linefill& fill : fills) {
-            if (fill.line == line && fill.end > now) return buffer(address, fill.end, now);
+            if (fill.line != line || fill.end <= now) continue;
+            if (line == stored.line) stored.note(address, bytes);
+            return buffer(address, fill.end, now);
         }
         return now;
     }
+    if (line != stored.line) stored.begin(line);
+    stored.note(address, bytes);
+    if (stored.whole_before == kWholeLines) return store_past_cache(address, port(where).beat, now);
     ++counts.store_misses;
     ++still.number;
     const Cycle end = begin_fill(address, where, now).end;
@@ -399,8 +437,8 @@ std::uint32_t MemorySystem::load(std::uint32_t address, std::uint32_t bytes, std
 }
 
 std::uint32_t MemorySystem::store(std::uint32_t address, std::uint32_t bytes, std::uint64_t now) {
-    return by_line(address, bytes, now, [this](std::uint32_t at, std::uint32_t, Cycle when) {
-        return state_->store_line(at, when);
+    return by_line(address, bytes, now, [this](std::uint32_t at, std::uint32_t piece, Cycle when) {
+        return state_->store_line(at, piece, when);
     });
 }
 

@@ -27,7 +27,7 @@ MemorySettings full_speed(const Board& board);
 
 struct MemoryCounts {
     std::uint64_t load_misses = 0;
-    std::uint64_t store_misses = 0;
+    std::uint64_t store_misses = 0;  // those that take a line in
     std::uint64_t fetch_misses = 0;
     std::uint64_t write_backs = 0;
 

@@ -127,6 +127,32 @@ TEST(MemorySystem, ABoardWithoutADescriptionIsRefused) {
     EXPECT_THROW(sim::MemorySystem(part, sim::full_speed(part)), std::invalid_argument);
 }
 
+// Cortex-M7 TRM 5.9.1.
+TEST(MemorySystem, BehindThreeLinesWrittenWholeStoresTakeNoLineIn) {
+    sim::MemorySystem memory = memory_of(board());
+    std::uint64_t now = 0;
+    const auto write = [&](std::uint32_t line, std::uint32_t words) {
+        for (std::uint32_t k = 0; k < words; ++k)
+            now += 1 + memory.store(kSram + 32 * line + 4 * k, 4, now);
+    };
+    for (std::uint32_t line = 0; line < 10; ++line) write(line, 8);
+    EXPECT_EQ(memory.counts().store_misses, 3u);
+    EXPECT_EQ(memory.load(kSram, 4, now + 100), 0u);
+    EXPECT_GT(memory.load(kSram + 32 * 9, 4, now + 200), 0u);
+    // A line written in part, and then the next one is taken in again.
+    now += 300;
+    write(20, 3);
+    EXPECT_EQ(memory.counts().store_misses, 3u);
+    write(21, 8);
+    EXPECT_EQ(memory.counts().store_misses, 4u);
+}
+
+TEST(MemorySystem, LinesWrittenSlowlyAreTakenInForEver) {
+    sim::MemorySystem memory = memory_of(board());
+    for (std::uint32_t k = 0; k < 10 * 8; ++k) memory.store(kSram + 4 * k, 4, 100 * k);
+    EXPECT_EQ(memory.counts().store_misses, 10u);
+}
+
 TEST(MemorySystem, TwoRunsAreTheSame) {
     const sim::Board part = board(sim::Replacement::PseudoRandom);
     std::uint64_t ends[2] = {};
