@@ -10,6 +10,7 @@
 #include "sim/image.h"
 #include "tests/sim/assembly.h"
 #include "tests/tools/program.h"
+#include "tools/run_memory.h"
 #include "traces/file.h"
 
 namespace mixq::tools {
@@ -313,14 +314,22 @@ TEST_F(Run, RawImagesThatAreNoneAreRefused) {
     expect_error({"good.bin", "--base", "flash"}, 2, {"--base", "'flash'"});
 }
 
-TEST_F(Run, ABoardWhoseMemoriesAreNotDescribedIsSimulatedFastOrRefused) {
-    assemble("plain.elf", program(""));
-    const sim::Board& board = sim::find_board("stm32h743");
-    if (board.memory.data_cache.bytes != 0) GTEST_SKIP() << "all boards are described";
-    const Outcome outcome = run({"plain.elf", "--board", "stm32h743"});
-    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-    EXPECT_NE(outcome.err.find("memory is ideal"), std::string::npos) << outcome.err;
-    expect_error({"plain.elf", "--board", "stm32h743", "--mode", "exact"}, 2, {"--mode fast"});
+TEST(RunMemory, ABoardWhoseMemoriesAreNotDescribedIsSimulatedFastOrRefused) {
+    sim::Board board = sim::find_board("stm32f746");
+    board.memory = {};
+    const sim::Image image{"", "", 0, true, {{0x0800'0000, {0, 0, 1, 0x20, 9, 0, 0, 8}}}, {}};
+    sim::Simulation simulation(image, board, {});
+    testing::internal::CaptureStderr();
+    const RunMemory memory({}, board, true);
+    EXPECT_NE(testing::internal::GetCapturedStderr().find("memory is ideal"), std::string::npos);
+    memory.apply(simulation);
+    EXPECT_EQ(memory.word(simulation), "ideal");
+    MemoryOptions exact;
+    exact.mode = "exact";
+    EXPECT_THROW(RunMemory(exact, board, true), std::invalid_argument);
+    MemoryOptions cached;
+    cached.overrides.data_cache = true;
+    EXPECT_THROW(RunMemory(cached, board, true), std::invalid_argument);
 }
 
 }  // namespace
