@@ -5,15 +5,16 @@ namespace mixq::sim {
 
 namespace {
 
-// Geometry: DS13195 (16 KB each) and Cortex-M7 TRM (2 and 4 ways).
+// Geometry: DS13195 (16 KB each) and Cortex-M7 TRM (2 and 4 ways). Wait states: what the published images write to FLASH_ACR;
+// with the first word they are one sum to everything that is cached.
 constexpr MemoryParameters kMemory{
     .instruction_cache = {16 * 1024, 2},
     .data_cache = {16 * 1024, 4},
     .replacement = Replacement::PseudoRandom,
-    .wait_states = 6,
+    .wait_states = 7,
     .store_buffer = 4,
     .art_lines = 0,
-    .flash = {.first_word = 8, .beat = 1, .write_back = 0, .uncached_load = 7, .uncached_store = 7},
+    .flash = {.first_word = 7, .beat = 1, .write_back = 0, .uncached_load = 7, .uncached_store = 7},
     .sram = {.first_word = 7, .beat = 1, .write_back = 4, .uncached_load = 6, .uncached_store = 2},
     .device =
         {.first_word = 8, .beat = 1, .write_back = 0, .uncached_load = 8, .uncached_store = 4},
