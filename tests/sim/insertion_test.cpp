@@ -1,4 +1,6 @@
-// One instruction more in a loop: it costs nothing or something, and gives back at most what its length does to alignment.
+// One instruction more in a loop: it costs nothing or something, and gives back at most what its length does to alignment
+// and the cycles in which accesses met in a bank: those depend on exact distances (a load two cycles behind a store waits,
+// one cycle behind it does not), so what comes between may keep them apart.
 #include <algorithm>
 #include <random>
 #include <string>
@@ -80,7 +82,7 @@ std::string loop(const std::string& name, const std::vector<std::string>& block,
 
 class Insertion : public testing::TestWithParam<unsigned> {};
 
-TEST_P(Insertion, NeverMakesALoopFasterThanAlignmentAllows) {
+TEST_P(Insertion, NeverMakesALoopFasterThanAlignmentAndBanksAllow) {
     if (!has_assembler()) GTEST_SKIP() << "needs arm-none-eabi-as and -ld";
     std::mt19937 random(GetParam());
     std::vector<std::vector<std::string>> blocks(1);
@@ -96,27 +98,37 @@ TEST_P(Insertion, NeverMakesALoopFasterThanAlignmentAllows) {
     }
     const sim::Image image = assemble(source);
     sim::Simulation simulation(image, sim::find_board("stm32f746"), {});
-    // Cycles per iteration of each head, once the predictor knows the loop.
-    const auto cycles = [&](std::size_t block) {
-        std::vector<double> found;
+
+    struct PerIteration {
+        double cycles;
+        double in_banks;  // of them: waits for a bank
+    };
+
+    // Of each head, once the predictor knows the loop.
+    const auto cost = [&](std::size_t block) {
+        std::vector<PerIteration> found;
         for (int head = 0; head < kHeads; ++head) {
             const std::string name = "f" + std::to_string(block) + "_" + std::to_string(head);
             const std::uint32_t address = image.find_symbol(name)->address;
             simulation.call(address, {}, true);
-            const std::uint64_t before = simulation.total().timing.cycles;
+            const sim::Timing before = simulation.total().timing;
             EXPECT_EQ(simulation.call(address, {}, true).halt, sim::Halt::Returned);
-            found.push_back(static_cast<double>(simulation.total().timing.cycles - before) /
-                            kIterations);
+            const sim::Timing call = simulation.total().timing - before;
+            const std::uint64_t in_banks =
+                call.stalls[static_cast<std::size_t>(sim::Stall::BankConflict)];
+            found.push_back({static_cast<double>(call.cycles) / kIterations,
+                             static_cast<double>(in_banks) / kIterations});
         }
         return found;
     };
-    const std::vector<double> without = cycles(0);
+    const std::vector<PerIteration> without = cost(0);
     // What the best place for the head gives is what alignment allows.
-    const double fastest = *std::min_element(without.begin(), without.end());
+    double fastest = without[0].cycles;
+    for (const PerIteration& one : without) fastest = std::min(fastest, one.cycles - one.in_banks);
     for (std::size_t k = 1; k < blocks.size(); ++k) {
-        const std::vector<double> with = cycles(k);
+        const std::vector<PerIteration> with = cost(k);
         for (int head = 0; head < kHeads; ++head) {
-            EXPECT_GE(with[static_cast<std::size_t>(head)], fastest - kCallShare)
+            EXPECT_GE(with[static_cast<std::size_t>(head)].cycles, fastest - kCallShare)
                 << "'" << blocks[k][k - 1] << "' as instruction " << k << ", head at " << 2 * head;
         }
     }
