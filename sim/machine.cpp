@@ -149,7 +149,7 @@ struct Machine::State {
     Stop limit_reached() const;
     std::string trail_text() const;
 
-    bool enter_block(std::uint32_t address, std::uint32_t size);
+    [[gnu::always_inline]] bool enter_block(std::uint32_t address, std::uint32_t size);
     void finish_block(std::uint32_t next_address);
     void begin_block(std::uint32_t address, std::uint32_t size);
     void note_instruction(std::uint32_t address);
@@ -168,13 +168,14 @@ struct Machine::State {
     void note_watched(std::uint32_t address);
     std::span<const Access> resolved_accesses();
     bool was_cut(const KnownBlock& known, std::uint32_t next_address) const;
-    void report(const BlockRun& run);
+    [[gnu::always_inline]] void report(const BlockRun& run);
 
     // Translated code, where the registers at a block's entry would otherwise be asked.
     void make_translator();
     bool goes_on_translated(std::uint32_t address);
     void run_translated(std::uint32_t& pc);
-    void report_translated(const Translation& ran, std::uint32_t next_address);
+    [[gnu::always_inline]] void report_translated(const Translation& ran,
+                                                  std::uint32_t next_address);
     void report_part(const Translation& ran, std::uint32_t end);
     bool registers_to_translated();
     void registers_from_translated(std::uint32_t pc);
@@ -464,7 +465,7 @@ void Machine::State::end(Ending why) {
 }
 
 // Common to both modes: whether the block may run.
-bool Machine::State::enter_block(std::uint32_t address, std::uint32_t size) {
+inline bool Machine::State::enter_block(std::uint32_t address, std::uint32_t size) {
     if (ending != Ending::None) return false;
     if (address == kReturnAddress) {
         end(Ending::Returned);
@@ -635,7 +636,7 @@ void Machine::State::finish_block(std::uint32_t next_address) {
     divisions.clear();
 }
 
-void Machine::State::report(const BlockRun& run) {
+inline void Machine::State::report(const BlockRun& run) {
     if (observer == nullptr) return;
     try {
         observer->on_block(run);
@@ -903,7 +904,7 @@ void Machine::State::run_translated(std::uint32_t& pc) {
     registers_from_translated(pc);
 }
 
-void Machine::State::report_translated(const Translation& ran, std::uint32_t next_address) {
+inline void Machine::State::report_translated(const Translation& ran, std::uint32_t next_address) {
     if (!ran.may_skip) {
         report({ran.block, ran.accesses, ran.divisions, {}, next_address, true});
         return;

@@ -90,6 +90,7 @@ Timing operator-(Timing left, const Timing& right) {
     return left;
 }
 
+// Calls are a good part of what a remembered block costs: those on its way are inlined.
 struct Pipeline::State final : Engine::Watcher {
     State(const Core& core, const Board* board, Replay replay);
 
@@ -97,12 +98,20 @@ struct Pipeline::State final : Engine::Watcher {
     void drain();
     Timing timing();
 
-    void describe(const BlockRun& run, const Compiled& code);
+    [[gnu::always_inline]] void describe(const BlockRun& run, const Compiled& code);
     void describe_accesses(const BlockRun& run, const Compiled& code);
-    bool describe_groups(const BlockRun& run, const Compiled& code);
+    [[gnu::always_inline]] bool describe_groups(const BlockRun& run, const Compiled& code);
     void find_coupled(const Compiled& code);
     void describe_divides(const BlockRun& run, const Compiled& code);
-    Compiled& compiled(const Block& block);
+
+    Compiled& compiled(const Block& block) {
+        if (block.number != 0 && block.number < blocks.size() &&
+            blocks[block.number].block == &block)
+            return blocks[block.number];
+        return compile_new(block);
+    }
+
+    Compiled& compile_new(const Block& block);
     void touch_memory(const Compiled& code, const std::int16_t* offsets);
     void enter_line(const CodeLine& line, std::uint64_t when, bool sequential);
     void access(const Compiled& code, std::size_t index, std::uint64_t when);
@@ -140,10 +149,10 @@ struct Pipeline::State final : Engine::Watcher {
     };
 
     static void group_accesses(const BlockRun& run, const Compiled& code, Groups& groups);
-    bool are_still(const Groups& groups,
-                   const Group& group,
-                   const Access* accesses,
-                   const Compiled& code) const;
+    [[gnu::always_inline]] bool are_still(const Groups& groups,
+                                          const Group& group,
+                                          const Access* accesses,
+                                          const Compiled& code) const;
 
     Engine engine;
     BranchPredictor predictor;
@@ -210,7 +219,7 @@ Pipeline::State::State(const Core& core, const Board* board, Replay replay)
     drain();
 }
 
-Compiled& Pipeline::State::compiled(const Block& block) {
+Compiled& Pipeline::State::compile_new(const Block& block) {
     if (block.number >= blocks.size()) {
         blocks.resize(std::max<std::size_t>(block.number + 1, 2 * blocks.size()));
         generations.resize(blocks.size(), 0);
@@ -229,7 +238,7 @@ Compiled& Pipeline::State::compiled(const Block& block) {
 }
 
 // From what the machine saw to what the pipeline asks.
-void Pipeline::State::describe(const BlockRun& run, const Compiled& code) {
+inline void Pipeline::State::describe(const BlockRun& run, const Compiled& code) {
     const std::size_t accesses = code.memory.size();
     if (execution.addresses.size() < accesses) {
         execution.addresses.resize(accesses);
@@ -295,7 +304,7 @@ void Pipeline::State::group_accesses(const BlockRun& run, const Compiled& code, 
 }
 
 // Where each memory instruction went once. False where the accesses have to be looked at one by one.
-bool Pipeline::State::describe_groups(const BlockRun& run, const Compiled& code) {
+inline bool Pipeline::State::describe_groups(const BlockRun& run, const Compiled& code) {
     Groups& groups = grouped[run.block->number];
     if (!groups.known) group_accesses(run, code, groups);
     if (!groups.usable) return false;
@@ -327,10 +336,10 @@ bool Pipeline::State::describe_groups(const BlockRun& run, const Compiled& code)
     return true;
 }
 
-bool Pipeline::State::are_still(const Groups& groups,
-                                const Group& group,
-                                const Access* accesses,
-                                const Compiled& code) const {
+inline bool Pipeline::State::are_still(const Groups& groups,
+                                       const Group& group,
+                                       const Access* accesses,
+                                       const Compiled& code) const {
     for (std::size_t k = 0; k < group.members; ++k) {
         const std::uint16_t member = groups.members[group.members_from + k];
         const MemoryOp& op = code.memory[member];

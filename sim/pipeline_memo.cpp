@@ -8,11 +8,10 @@ namespace mixq::sim {
 
 namespace {
 
-constexpr std::uint64_t kGolden = 0x9e37'79b9'7f4a'7c15;
 constexpr std::size_t kMostOutcomes = 1u << 20;  // then it starts anew
 
 std::uint64_t mixed(std::uint64_t key) {
-    key *= kGolden;
+    key *= 0x9e37'79b9'7f4a'7c15;
     return key ^ key >> 29;
 }
 
@@ -84,8 +83,7 @@ void Memo::end(std::uint32_t address) {
 
 // Everything that changes from run to run and can change what the block costs.
 std::uint64_t Memo::key(const Compiled& code, const Execution& execution) const {
-    std::uint64_t key = execution.key * kGolden ^ execution.branch;
-    if (execution.divides.empty() && code.hazards.empty() && stored_.empty()) return key;
+    std::uint64_t key = plain_key(execution);
     for (const std::uint8_t cycles : execution.divides) key = mixed(key) + cycles;
     for (const StoreThenLoad& hazard : code.hazards) {
         const std::uint32_t store = execution.addresses[hazard.store];
@@ -148,13 +146,7 @@ void Memo::redirect(std::uint32_t address) {
     begin(address);
 }
 
-const Memo::Outcome* Memo::find(const Compiled& code, const Execution& execution) {
-    const std::uint32_t number = code.block->number;
-    wanted_ = key(code, execution);
-    if (last_ != kNothing) {
-        const Outcome& last = outcomes_[last_];
-        if (last.next_number == number && last.next_key == wanted_) return &outcomes_[last.next];
-    }
+const Memo::Outcome* Memo::search(std::uint32_t number) {
     if (number >= tables_.size()) tables_.resize(std::max<std::size_t>(number + 1, 64) * 2);
     Table& table = tables_[number];
     if (table.entries.empty()) return nullptr;
@@ -213,19 +205,9 @@ std::uint32_t Memo::record(const Compiled& code, const Execution& execution) {
     return static_cast<std::uint32_t>(outcomes_.size() - 1);
 }
 
-void Memo::take(const Outcome& outcome, const Execution& execution) {
-    last_ = static_cast<std::uint32_t>(&outcome - outcomes_.data());
-    Outcome& taken = outcomes_[last_];
-    if (taken.count++ == 0) unsettled_.push_back(last_);
-    clock_ += taken.cycles;
-    state_ = taken.exit;
-    const std::uint32_t live = taken.live_stores;
-    if (live == 0) {
-        stored_.clear();
-        return;
-    }
+void Memo::carry_stores(const Outcome& taken, const Execution& execution) {
     stored_next_.clear();
-    for (std::uint32_t k = 0; k < live; ++k) {
+    for (std::uint32_t k = 0; k < taken.live_stores; ++k) {
         const std::uint16_t origin = stores_[taken.stores + k];
         stored_next_.push_back((origin & kCarried) != 0 ? stored_[origin & ~kCarried]
                                                         : execution.addresses[origin]);

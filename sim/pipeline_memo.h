@@ -34,8 +34,19 @@ class Memo {
 
     // Before a block that execution does not run into.
     void redirect(std::uint32_t address);
+
     // Of this block from the present state; null where that is new.
-    const Outcome* find(const Compiled& code, const Execution& execution);
+    const Outcome* find(const Compiled& code, const Execution& execution) {
+        const bool simple = execution.divides.empty() && code.hazards.empty() && stored_.empty();
+        wanted_ = simple ? plain_key(execution) : key(code, execution);
+        if (last_ != kNothing) {
+            const Outcome& last = outcomes_[last_];
+            if (last.next_number == code.block->number && last.next_key == wanted_)
+                return &outcomes_[last.next];
+        }
+        return search(code.block->number);
+    }
+
     // By running the engine; after a `find` that found nothing.
     const Outcome& learn(const Compiled& code, const Execution& execution);
 
@@ -43,7 +54,18 @@ class Memo {
     const std::int16_t* offsets(const Outcome& outcome) const { return &offsets_[outcome.offsets]; }
 
     // It has happened.
-    void take(const Outcome& outcome, const Execution& execution);
+    void take(const Outcome& outcome, const Execution& execution) {
+        last_ = static_cast<std::uint32_t>(&outcome - outcomes_.data());
+        Outcome& taken = outcomes_[last_];
+        if (taken.count++ == 0) unsettled_.push_back(last_);
+        clock_ += taken.cycles;
+        state_ = taken.exit;
+        if (taken.live_stores != 0) {
+            carry_stores(taken, execution);
+        } else if (!stored_.empty()) {
+            stored_.clear();
+        }
+    }
 
     // The block of that number is another one now.
     void forget(std::uint32_t number);
@@ -57,6 +79,7 @@ class Memo {
 
   private:
     static constexpr std::uint32_t kNothing = ~0u;
+    static constexpr std::uint64_t kGolden = 0x9e37'79b9'7f4a'7c15;
 
     struct Entry {
         std::uint64_t key = 0;
@@ -70,6 +93,12 @@ class Memo {
         std::uint32_t recent = 0;
     };
 
+    static std::uint64_t plain_key(const Execution& execution) {
+        return execution.key * kGolden ^ execution.branch;
+    }
+
+    const Outcome* search(std::uint32_t number);
+    void carry_stores(const Outcome& taken, const Execution& execution);
     std::uint64_t key(const Compiled& code, const Execution& execution) const;
     std::uint32_t record(const Compiled& code, const Execution& execution);
     void insert(Table& table, const Entry& entry);

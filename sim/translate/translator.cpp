@@ -369,8 +369,7 @@ Translation& Translator::find(std::uint32_t address) {
     return state_->known(address);
 }
 
-Translation& Translator::next(Translation& from, std::uint32_t address) {
-    if (from.next_address == address && from.next->memory == nullptr) return *from.next;
+Translation& Translator::find_next(Translation& from, std::uint32_t address) {
     if (from.other_address == address && from.other->memory == nullptr) {
         std::swap(from.next_address, from.other_address);
         std::swap(from.next, from.other);

@@ -43,7 +43,10 @@ class Translator {
     Translation& find(std::uint32_t address);
 
     // The block that comes after another one.
-    Translation& next(Translation& from, std::uint32_t address);
+    Translation& next(Translation& from, std::uint32_t address) {
+        if (from.next_address == address && from.next->memory == nullptr) return *from.next;
+        return find_next(from, address);
+    }
 
     // Forgets everything: constant memory or the blocks have changed.
     void forget();
@@ -51,6 +54,8 @@ class Translator {
     GuestState state;
 
   private:
+    Translation& find_next(Translation& from, std::uint32_t address);
+
     struct State;
     std::unique_ptr<State> state_;
 };

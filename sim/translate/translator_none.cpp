@@ -22,7 +22,7 @@ Translation& Translator::find(std::uint32_t) {
     throw std::runtime_error("this host has no translator");
 }
 
-Translation& Translator::next(Translation& from, std::uint32_t) {
+Translation& Translator::find_next(Translation& from, std::uint32_t) {
     return from;
 }
 
