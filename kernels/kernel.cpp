@@ -33,6 +33,7 @@ std::span<const Kernel* const> all_kernels() {
         &dual_gemm_kernel(),
         &smlad_gemm_kernel(),
         &rp_conv_kernel(),
+        &packed_dw_kernel(),
     };
     return kKernels;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "kernels/generate/far.h"
 #include "kernels/int8/winograd.h"
 
 namespace mixq::kernels::int8 {
@@ -18,38 +19,6 @@ constexpr Space kInput = 1;
 constexpr Space kOutput = 2;
 constexpr Space kBand = 3;
 constexpr Space kPositions = 4;
-
-constexpr int kFarthest = 4095;  // a load's immediate offset
-
-void load(Code& code, Reg reg, Slot slot) {
-    code.ldr(reg, {sp, slot.offset, kStackSpace});
-}
-
-void store(Code& code, Reg reg, Slot slot) {
-    code.str(reg, {sp, slot.offset, kStackSpace});
-}
-
-// reg += bytes, whatever the distance.
-void move_on(Code& code, Reg reg, int bytes) {
-    if (bytes == 0) return;
-    if ((bytes >= -kFarthest && bytes <= kFarthest) ||
-        modified_constant(static_cast<std::uint32_t>(bytes < 0 ? -bytes : bytes)) >= 0) {
-        code.add(reg, reg, bytes);
-        return;
-    }
-    const Reg distance = code.value();
-    code.mov(distance, static_cast<std::uint32_t>(bytes));
-    code.add(reg, reg, distance);
-}
-
-// An access that may lie too far from its base for an immediate.
-At place(Code& code, Reg base, int offset, Space space) {
-    if (offset <= kFarthest) return {base, offset, space};
-    const Reg near = code.value();
-    code.mov(near, static_cast<std::uint32_t>(offset));
-    code.add(near, near, base);
-    return {near, 0, space};
-}
 
 // Consecutive bands that read the same rows of their patches from the input and write as many output rows.
 struct Bands {

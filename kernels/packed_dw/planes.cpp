@@ -1,0 +1,142 @@
+// Loops over channels and rows, and copies of planes whose rows are no whole words.
+#include "kernels/packed_dw/planes.h"
+
+#include <algorithm>
+
+#include "kernels/generate/far.h"
+
+namespace mixq::kernels::packed_dw {
+
+using namespace generate;
+
+namespace {
+
+constexpr Space kInputSpace = 1;
+constexpr Space kPlaneSpace = 3;
+
+int words(int bytes) {
+    return (bytes + 3) / 4;
+}
+
+bool must_copy(const traces::Layer& shape) {
+    return shape.width % 4 != 0;
+}
+
+// One row of any width and alignment to whole words with zeros behind.
+void copy_row(Code& code, Reg from, Reg to, int bytes) {
+    for (int at = 0; at < bytes; at += 4) {
+        const int left = bytes - at;
+        const Reg word = code.value();
+        const At source = place(code, from, at, kInputSpace);
+        if (left >= 4) code.ldr(word, source);
+        if (left == 1) code.ldrb(word, source);
+        if (left == 2 || left == 3) code.ldrh(word, source);
+        if (left == 3) {
+            const Reg third = code.value();
+            code.ldrb(third, place(code, from, at + 2, kInputSpace));
+            code.orr(word, word, third, lsl(16));
+        }
+        code.str(word, place(code, to, at, kPlaneSpace));
+    }
+}
+
+}  // namespace
+
+const std::vector<Reg>& Planes::pool() {
+    static const std::vector<Reg> kPool{r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, lr};
+    return kPool;
+}
+
+Planes::Planes(const traces::Layer& shape, int output_bits, std::string layer, Layout output)
+    : shape_(shape),
+      layer_(std::move(layer)),
+      routine_("mixq_kernel_" + layer_),
+      planar_(output == Layout::Planar),
+      element_(output_bits == 0 ? 4 : 1),
+      pixel_step_(element_ * (planar_ ? 1 : shape.out_channels)),
+      pitch_(4 * words(shape.width)),
+      copies_(must_copy(shape)) {
+    for (Slot* slot : {&plane_, &scratch_, &output_, &channels_, &rows_left_})
+        *slot = routine_.slot();
+}
+
+int Planes::scratch_bytes(const traces::Layer& shape) {
+    return must_copy(shape) ? 4 * words(shape.width) * shape.height : 0;
+}
+
+std::vector<RowGroup> Planes::groups(int rows_at_once) const {
+    std::vector<RowGroup> all;
+    for (int y = 0; y < shape_.out_height(); y += rows_at_once) {
+        const RowGroup one{y, std::min(rows_at_once, shape_.out_height() - y), 1};
+        const auto alike = [&](const RowGroup& other) {
+            if (other.rows != one.rows) return false;
+            for (int row = 0; row < one.input_rows(shape_); ++row) {
+                if (other.inside(shape_, row) != one.inside(shape_, row)) return false;
+            }
+            return true;
+        };
+        if (!all.empty() && alike(all.back())) {
+            ++all.back().count;
+        } else {
+            all.push_back(one);
+        }
+    }
+    return all;
+}
+
+void Planes::generate(int record_bytes,
+                      int rows_at_once,
+                      const std::function<void(Body&, const RowGroup&)>& rows) {
+    Code setup;
+    if (copies_) {
+        store(setup, r0, plane_);
+        store(setup, r2, scratch_);
+    } else {
+        move_on(setup, kInput, -shape_.padding_y * pitch_);
+    }
+    if (!planar_) store(setup, kOutput, output_);
+    setup.address(kRecord, "mixq_weights_" + layer_);
+    routine_.body().straight(setup, {r3});
+    Body& channels = routine_.body().loop(shape_.in_channels, channels_, {r3}, "channels");
+    if (copies_) copy_plane(channels);
+    for (const RowGroup& group : groups(rows_at_once))
+        rows(channels.loop(group.count, rows_left_, {r3}, "rows"), group);
+    Code next;
+    next.add(kRecord, kRecord, record_bytes);
+    if (!copies_)
+        move_on(next, kInput, (shape_.height - shape_.out_height() * shape_.stride) * pitch_);
+    if (!planar_) {
+        load(next, kOutput, output_);
+        next.add(kOutput, kOutput, element_);
+        store(next, kOutput, output_);
+    }
+    channels.straight(next, {r3});
+}
+
+void Planes::copy_plane(Body& body) {
+    Code start;
+    load(start, r3, plane_);
+    load(start, kInput, scratch_);
+    body.straight(start, {});
+    Code row;
+    copy_row(row, r3, kInput, shape_.width);
+    move_on(row, r3, shape_.width);
+    row.add(kInput, kInput, pitch_);
+    body.loop(shape_.height, rows_left_, {r4}, "rows copied")
+        .straight(row, {r4, r5, r6, r7, r8, r9, r10, r11, r12, lr});
+    Code end;
+    store(end, r3, plane_);
+    move_on(end, kInput, -(shape_.height + shape_.padding_y) * pitch_);
+    body.straight(end, {r4});
+}
+
+void Planes::next_rows(Code& code, const RowGroup& group) const {
+    move_on(code, kInput, group.rows * shape_.stride * pitch_);
+    move_on(code, kOutput, group.rows * row_step());
+}
+
+At Planes::input(Code& code, int row, int word) const {
+    return place(code, kInput, row * pitch_ + 4 * word, kPlaneSpace);
+}
+
+}  // namespace mixq::kernels::packed_dw

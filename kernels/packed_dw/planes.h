@@ -1,0 +1,75 @@
+// The outer structure of a depthwise kernel: channels, and groups of output rows that meet the same rows of padding.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "kernels/generate/routine.h"
+#include "kernels/kernel.h"
+#include "traces/layer.h"
+
+namespace mixq::kernels::packed_dw {
+
+// `count` groups of `rows` output rows each, one after the other; `row` is the first one's first.
+struct RowGroup {
+    int row = 0;
+    int rows = 1;
+    int count = 1;
+
+    // Input rows a group needs, counted from its first.
+    int input_rows(const traces::Layer& shape) const { return (rows - 1) * shape.stride + 3; }
+
+    // Whether one of them is inside the input: the same for every group of these.
+    bool inside(const traces::Layer& shape, int input_row) const {
+        const int at = row * shape.stride - shape.padding_y + input_row;
+        return at >= 0 && at < shape.height;
+    }
+};
+
+class Planes {
+  public:
+    // What the code of a group finds in registers; the rest of them is its pool.
+    static constexpr generate::Reg kInput{0};   // first input row of the group, padding included
+    static constexpr generate::Reg kOutput{1};  // first output row of the group
+    static constexpr generate::Reg kRecord{2};  // constants of the channel
+
+    static const std::vector<generate::Reg>& pool();
+
+    Planes(const traces::Layer& shape, int output_bits, std::string layer, Layout output);
+
+    generate::Routine& routine() { return routine_; }
+
+    int pixel_step() const { return pixel_step_; }
+
+    int row_step() const { return pixel_step_ * shape_.out_width(); }
+
+    // Bytes of scratch: rows are copied to whole words where the width is no multiple of 4.
+    static int scratch_bytes(const traces::Layer& shape);
+
+    // Builds the loops; `rows` writes the code of one group, which ends with next_rows().
+    void generate(int record_bytes,
+                  int rows_at_once,
+                  const std::function<void(generate::Body&, const RowGroup&)>& rows);
+
+    void next_rows(generate::Code& code, const RowGroup& group) const;
+
+    // A word of an input row.
+    generate::At input(generate::Code& code, int row, int word) const;
+
+  private:
+    std::vector<RowGroup> groups(int rows_at_once) const;
+    void copy_plane(generate::Body& body);
+
+    traces::Layer shape_;
+    std::string layer_;
+    generate::Routine routine_;
+    bool planar_;
+    int element_ = 1;
+    int pixel_step_ = 1;
+    int pitch_ = 0;  // of input rows as they are read
+    bool copies_ = false;
+    generate::Slot plane_, scratch_, output_, channels_, rows_left_;
+};
+
+}  // namespace mixq::kernels::packed_dw
