@@ -34,6 +34,7 @@ std::span<const Kernel* const> all_kernels() {
         &smlad_gemm_kernel(),
         &rp_conv_kernel(),
         &packed_dw_kernel(),
+        &smlad_dw_kernel(),
     };
     return kKernels;
 }
