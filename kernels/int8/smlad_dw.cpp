@@ -117,27 +117,29 @@ class Generator {
 
     const Routine& generated() {
         planes_.generate(
-            kRecordBytes, 1, [this](Body& body, const RowGroup& group) { row(body, group); });
+            kRecordBytes, 2, [this](Body& body, const RowGroup& group) { rows(body, group); });
         return planes_.routine();
     }
 
   private:
     int strips() const { return (shape_.width + 3) / 4; }
 
-    void row(Body& body, const RowGroup& group) {
+    void rows(Body& body, const RowGroup& group) {
         const int width = shape_.out_width();
-        for (int first = 0; first < width; first += 4 * kQuadsAtOnce) {
-            Code code;
-            const int last = std::min(width, first + 4 * kQuadsAtOnce);
-            RowWriter writer(code, format_, Planes::kOutput, 0);
-            for (int x = first; x < last; x += 4)
-                quad(code, group, writer, x, std::min(4, last - x));
-            if (last == width) planes_.next_rows(code, group);
-            body.straight(code, Planes::pool());
+        for (int row = 0; row < group.rows; ++row) {
+            for (int first = 0; first < width; first += 4 * kQuadsAtOnce) {
+                Code code;
+                const int last = std::min(width, first + 4 * kQuadsAtOnce);
+                RowWriter writer(code, format_, Reg{}, row * planes_.row_step());
+                for (int x = first; x < last; x += 4)
+                    quad(code, group, row, writer, x, std::min(4, last - x));
+                if (row + 1 == group.rows && last == width) planes_.next_rows(code, group);
+                body.straight(code, Planes::pool());
+            }
         }
     }
 
-    void quad(Code& code, const RowGroup& group, RowWriter& writer, int first, int count) {
+    void quad(Code& code, const RowGroup& group, int row, RowWriter& writer, int first, int count) {
         std::array<Reg, 4> sums;
         const auto centre = [&](int i) {
             return (first + i) * shape_.stride + 1 - shape_.padding_x;
@@ -150,9 +152,12 @@ class Generator {
                     output_at[static_cast<std::size_t>(centre(i) - 4 * strip)] = i;
             }
             for (int k = 0; k < 3; ++k) {
-                if (group.inside(shape_, k)) products(code, strip, k, output_at, sums);
+                const int input_row = row * shape_.stride + k;
+                if (group.inside(shape_, input_row))
+                    products(code, input_row, strip, k, output_at, sums);
             }
         }
+        writer.use(planes_.output(code));
         const Reg multiplier = code.value();
         const Reg bias = code.value();
         if (plan_.output_bits != 0) constant(code, multiplier, 6);
@@ -176,6 +181,7 @@ class Generator {
 
     // One kernel row's part in the outputs that are centred in a strip of four columns.
     void products(Code& code,
+                  int input_row,
                   int strip,
                   int k,
                   const std::array<int, 4>& output_at,
@@ -188,11 +194,18 @@ class Generator {
             if (!sum.exists()) start(code, sum);
             return sum;
         };
+        // The first product of a sum needs no zero to be added to.
+        const auto first_at = [&](std::size_t column) -> Reg* {
+            Reg& sum = sums[static_cast<std::size_t>(output_at[column])];
+            if (sum.exists()) return nullptr;
+            sum = code.value();
+            return &sum;
+        };
         const auto neighbour = [&](int column) {
             Reg reg{};
             if (column < 0 || column >= 4 * strips()) return reg;
             reg = code.value();
-            At at = planes_.input(code, k, column / 4);
+            At at = planes_.input(code, input_row, column / 4);
             at.offset += column % 4;
             code.ldrb(reg, at);
             return reg;
@@ -212,15 +225,19 @@ class Generator {
         }
         const Reg o = code.value();
         const Reg e = code.value();
-        code.ldr(o, planes_.input(code, k, strip));
+        code.ldr(o, planes_.input(code, input_row, strip));
         const Reg middle = code.value();
         constant(code, middle, 3 + k);
         code.uxtb16(e, o);
         code.uxtb16(o, o, 8);
         if (wants_left) {
-            const Reg sum = sum_at(0);
             const Reg left = neighbour(4 * strip - 1);
-            code.smlabb(sum, e, middle, sum);
+            if (const Reg* sum = first_at(0)) {
+                code.smulbb(*sum, e, middle);
+            } else {
+                code.smlabb(sum_at(0), e, middle, sum_at(0));
+            }
+            const Reg sum = sum_at(0);
             if (left.exists()) {
                 code.pkhbt(left, o, left, 16);
                 code.smladx(sum, left, sides, sum);
@@ -229,14 +246,20 @@ class Generator {
             }
         }
         if (output_at[1] >= 0) {
-            const Reg sum = sum_at(1);
-            code.smlad(sum, e, sides, sum);
-            code.smlabb(sum, o, middle, sum);
+            if (const Reg* sum = first_at(1)) {
+                code.smuad(*sum, e, sides);
+            } else {
+                code.smlad(sum_at(1), e, sides, sum_at(1));
+            }
+            code.smlabb(sum_at(1), o, middle, sum_at(1));
         }
         if (output_at[2] >= 0) {
-            const Reg sum = sum_at(2);
-            code.smlad(sum, o, sides, sum);
-            code.smlatb(sum, e, middle, sum);
+            if (const Reg* sum = first_at(2)) {
+                code.smuad(*sum, o, sides);
+            } else {
+                code.smlad(sum_at(2), o, sides, sum_at(2));
+            }
+            code.smlatb(sum_at(2), e, middle, sum_at(2));
         }
         if (wants_right) {
             const Reg sum = sum_at(3);

@@ -43,7 +43,7 @@ void copy_row(Code& code, Reg from, Reg to, int bytes) {
 }  // namespace
 
 const std::vector<Reg>& Planes::pool() {
-    static const std::vector<Reg> kPool{r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, lr};
+    static const std::vector<Reg> kPool{r1, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, lr};
     return kPool;
 }
 
@@ -56,7 +56,7 @@ Planes::Planes(const traces::Layer& shape, int output_bits, std::string layer, L
       pixel_step_(element_ * (planar_ ? 1 : shape.out_channels)),
       pitch_(4 * words(shape.width)),
       copies_(must_copy(shape)) {
-    for (Slot* slot : {&plane_, &scratch_, &output_, &channels_, &rows_left_})
+    for (Slot* slot : {&plane_, &scratch_, &output_, &channel_output_, &channels_, &rows_left_})
         *slot = routine_.slot();
 }
 
@@ -94,7 +94,8 @@ void Planes::generate(int record_bytes,
     } else {
         move_on(setup, kInput, -shape_.padding_y * pitch_);
     }
-    if (!planar_) store(setup, kOutput, output_);
+    store(setup, r1, output_);
+    store(setup, r1, channel_output_);
     setup.address(kRecord, "mixq_weights_" + layer_);
     routine_.body().straight(setup, {r3});
     Body& channels = routine_.body().loop(shape_.in_channels, channels_, {r3}, "channels");
@@ -106,11 +107,13 @@ void Planes::generate(int record_bytes,
     if (!copies_)
         move_on(next, kInput, (shape_.height - shape_.out_height() * shape_.stride) * pitch_);
     if (!planar_) {
-        load(next, kOutput, output_);
-        next.add(kOutput, kOutput, element_);
-        store(next, kOutput, output_);
+        const Reg output = next.value();
+        load(next, output, channel_output_);
+        next.add(output, output, element_);
+        store(next, output, channel_output_);
+        store(next, output, output_);
     }
-    channels.straight(next, {r3});
+    channels.straight(next, {r3, r4});
 }
 
 void Planes::copy_plane(Body& body) {
@@ -132,7 +135,15 @@ void Planes::copy_plane(Body& body) {
 
 void Planes::next_rows(Code& code, const RowGroup& group) const {
     move_on(code, kInput, group.rows * shape_.stride * pitch_);
-    move_on(code, kOutput, group.rows * row_step());
+    const Reg rows = output(code);
+    move_on(code, rows, group.rows * row_step());
+    store(code, rows, output_);
+}
+
+Reg Planes::output(Code& code) const {
+    const Reg rows = code.value();
+    load(code, rows, output_);
+    return rows;
 }
 
 At Planes::input(Code& code, int row, int word) const {

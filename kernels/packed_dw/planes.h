@@ -31,8 +31,9 @@ class Planes {
   public:
     // What the code of a group finds in registers; the rest of them is its pool.
     static constexpr generate::Reg kInput{0};   // first input row of the group, padding included
-    static constexpr generate::Reg kOutput{1};  // first output row of the group
     static constexpr generate::Reg kRecord{2};  // constants of the channel
+    // The first output row of the group, which lies in the stack frame: while it is not needed, others need its register.
+    generate::Reg output(generate::Code& code) const;
 
     static const std::vector<generate::Reg>& pool();
 
@@ -69,7 +70,7 @@ class Planes {
     int pixel_step_ = 1;
     int pitch_ = 0;  // of input rows as they are read
     bool copies_ = false;
-    generate::Slot plane_, scratch_, output_, channels_, rows_left_;
+    generate::Slot plane_, scratch_, output_, channel_output_, channels_, rows_left_;
 };
 
 }  // namespace mixq::kernels::packed_dw

@@ -229,7 +229,7 @@ class Generator {
     // --- from field words to outputs
 
     void row_outputs(Code& code, const Segment& s, int row, Reg minus, Reg multiplier, Reg bias) {
-        RowWriter writer(code, format_, Planes::kOutput, row * planes_.row_step());
+        RowWriter writer(code, format_, planes_.output(code), row * planes_.row_step());
         std::map<int, Reg> parted;  // lanes by stream and word
         for (int x = s.first; x < s.last; ++x) {
             const int at = centre(x);

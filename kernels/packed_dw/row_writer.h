@@ -22,6 +22,9 @@ class RowWriter {
     // Writes to `out` + `offset` and up.
     RowWriter(generate::Code& code, const RowFormat& format, generate::Reg out, int offset);
 
+    // The same rows through another register from now on.
+    void use(generate::Reg out) { out_ = out; }
+
     // Outputs come in order, from a multiple of 4; `value` is used up.
     void put(int x, generate::Reg value);
 
