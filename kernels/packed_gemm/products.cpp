@@ -203,8 +203,7 @@ class Products {
         }
         multiplied_ = true;
         add_any(code, kLanes, kLanes, 4 * tile_.plan.piece_pairs);
-        add_any(
-            code, kWeights, kWeights, 4 * tile_.plan.piece_pairs * tile_.plan.pair_words());
+        add_any(code, kWeights, kWeights, 4 * tile_.plan.piece_pairs * tile_.plan.pair_words());
     }
 
     // The weights of one operand: two lanes. Bytes hold two operands, the even one in bytes 0 and 2.

@@ -39,6 +39,7 @@ TEST(PackedGemm, ItsWordsMultiplyToTheReferencesSumsAtEveryPairOfBits) {
     for (const traces::Precision bits : traces::all_precisions()) {
         for (const char* shape : kShapes) {
             for (const WeightKind weights : {WeightKind::Uniform,
+                                             WeightKind::BellShaped,
                                              WeightKind::AllMinimum,
                                              WeightKind::AllMaximum,
                                              WeightKind::Alternating}) {
@@ -90,6 +91,33 @@ TEST(PackedGemm, RefusesOneProductTooManyAndNamesTheFilter) {
                   packed_gemm::pack(plan, layer, "dual-gemm", generate::Scheduling::AsWritten);
               }).find("filter 0"),
               std::string::npos);
+}
+
+// -8 above a negative weight leaves the lane of 12 + 4 bits; 8 above it does not.
+TEST(PackedGemm, NegatesAFilterWhoseLeastWeightWouldBorrowBeyondTheLane) {
+    IntegerLayer layer =
+        sums_of("conv1x1:64x4@4x4", traces::parse_precision("w4a4"), WeightKind::BellShaped);
+    for (std::int8_t& weight : layer.weights)
+        weight = static_cast<std::int8_t>(std::max<int>(weight, -7));
+    layer.weights[5] = -3;
+    layer.weights[64 + 5] = -8;
+    const auto widest = [&] {
+        int bits = 0;
+        for (const Plan& plan : all_plans(layer)) {
+            if (plan.product != packed_gemm::Product::DualChannels) continue;
+            bits = std::max(bits, plan.field_bits);
+            const PackedLayer packed =
+                packed_gemm::pack(plan, layer, "test", generate::Scheduling::AsWritten);
+            EXPECT_EQ(packed_gemm::portable(plan, packed, full_input(layer)),
+                      reference_accumulate(layer, full_input(layer)));
+        }
+        return bits;
+    };
+    EXPECT_EQ(widest(), 12);
+    // One that needs either sign.
+    layer.weights[6] = 3;
+    layer.weights[64 + 6] = -8;
+    EXPECT_EQ(widest(), 11);
 }
 
 TEST(PackedGemm, TheReasonForNoPackingNamesAFilter) {
