@@ -45,8 +45,7 @@ std::optional<Plan> guaranteed_outer_plan(const traces::Layer& shape, traces::Pr
         packing::guaranteed_reach(precision, taps) > INT16_MAX) {
         return std::nullopt;
     }
-    const auto found = shaped(plan);
-    return found && found->blocks() <= kMostBlocks ? found : std::nullopt;
+    return shaped(plan);
 }
 
 // The fewest blocks with which the actual weights fit.
@@ -173,8 +172,7 @@ std::vector<Plan> guaranteed_dual_plans(const traces::Layer& shape, traces::Prec
             std::min<std::int64_t>(packing::guaranteed_depth(bits, precision, 2), taps));
         if (plan.depth < 1) continue;
         // A half-range field serves as well where it is wide enough for a whole block.
-        if (const auto shape_of = shaped(plan); shape_of && shape_of->blocks() <= kMostBlocks)
-            plans.push_back(*shape_of);
+        if (const auto found = shaped(plan)) plans.push_back(*found);
     }
     if (const auto outer = guaranteed_outer_plan(shape, precision)) plans.push_back(*outer);
     std::ranges::sort(plans, {}, estimated_cycles);

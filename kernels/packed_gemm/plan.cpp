@@ -10,8 +10,11 @@ namespace {
 constexpr int kAccumulators = 8;  // of 14 registers: two pointers and four for operands beside them
 constexpr int kOffset = 4000;     // bytes a load reaches from its base
 constexpr int kFlatPositions = 16;  // of a line of pixels: its lanes stay small, its loop long
-constexpr int kPieceInstructions =
-    480;  // straight code that the scheduler handles well and the caches hold
+// Instructions of straight code: products that need no loop, and the body of a loop. Both leave room for the outputs' code in an
+// instruction cache of 4 KB, segmentation and the last block being code of their own.
+constexpr int kUnrolled = 640;
+constexpr int kLoopBody = 440;
+constexpr int kBlockLoopBody = 300;
 constexpr double kFlushPerAccumulator = 2.5;  // cycles: five instructions
 constexpr double kOuterFlush = 7;             // fourteen
 constexpr double kOutputCycles = 2.6;
@@ -43,7 +46,10 @@ int flat_positions(int pixels) {
 // Blocks of one length, each of pieces of one length.
 void cut(Plan& plan) {
     plan.piece_pairs = 1;
-    const int most = std::max(1, kPieceInstructions / plan.piece_instructions());
+    const int per_pair = plan.piece_instructions();
+    const int looped = plan.depth < plan.pairs ? kBlockLoopBody : kLoopBody;
+    const int instructions = per_pair * plan.pairs <= kUnrolled ? kUnrolled : looped;
+    const int most = std::max(1, instructions / per_pair);
     for (int blocks = ceil_divide(plan.pairs, plan.depth);; ++blocks) {
         const int block = ceil_divide(plan.pairs, blocks);
         plan.piece_pairs = ceil_divide(block, ceil_divide(block, most));
@@ -79,6 +85,10 @@ int Plan::groups() const {
 
 int Plan::first_channel(int group) const {
     return std::min(group * channels(), shape.out_channels - channels());
+}
+
+bool Plan::unrolled() const {
+    return blocks() * pieces * piece_instructions() <= kUnrolled;
 }
 
 std::uint32_t Plan::scratch_bytes() const {

@@ -90,6 +90,9 @@ struct Plan {
     // Words of weights of one pair and group, and of a group with its constants (see pack.cpp).
     int pair_words() const { return wide ? words : (words + 1) / 2; }
 
+    // Whether all products are one run of straight code.
+    bool unrolled() const;
+
     // Instructions of a piece's products.
     int piece_instructions() const {
         return piece_pairs * (accumulators() + operands() + pair_words() + (wide ? 0 : words));

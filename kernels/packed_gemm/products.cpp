@@ -10,7 +10,7 @@ using namespace generate;  // registers and shifts, as an assembly source has th
 
 namespace {
 
-constexpr int kUnrolled = 640;  // instructions of products that are not worth a loop
+constexpr int kUnrolledBlock = 330;  // instructions of a block's products that are not worth a loop
 
 class Products {
   public:
@@ -18,9 +18,9 @@ class Products {
 
     void emit() {
         const int blocks = tile_.plan.blocks();
-        unrolls_block_ = tile_.plan.pieces == 1 ||
-                         tile_.plan.pieces * tile_.plan.piece_instructions() <= kUnrolled;
-        unrolls_blocks_ = blocks * tile_.plan.pieces * tile_.plan.piece_instructions() <= kUnrolled;
+        unrolls_blocks_ = tile_.plan.unrolled();
+        unrolls_block_ = unrolls_blocks_ || tile_.plan.pieces == 1 ||
+                         tile_.plan.pieces * tile_.plan.piece_instructions() <= kUnrolledBlock;
         first_sets_ = !tile_.plan.biased && unrolls_block_ && (blocks == 1 || unrolls_blocks_);
         Code code = start();
         if (blocks > 1 && !unrolls_blocks_) {
