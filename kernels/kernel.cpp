@@ -35,6 +35,7 @@ std::span<const Kernel* const> all_kernels() {
         &rp_conv_kernel(),
         &packed_dw_kernel(),
         &smlad_dw_kernel(),
+        &rp_conv_written_kernel(),
     };
     return kKernels;
 }

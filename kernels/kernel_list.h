@@ -21,5 +21,6 @@ const Kernel& smlad_gemm_kernel();
 const Kernel& rp_conv_kernel();
 const Kernel& packed_dw_kernel();
 const Kernel& smlad_dw_kernel();
+const Kernel& rp_conv_written_kernel();
 
 }  // namespace mixq::kernels

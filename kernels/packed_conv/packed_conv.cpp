@@ -13,18 +13,25 @@ namespace packed_conv {
 
 namespace {
 
-constexpr std::size_t kScheduled = 3;  // candidates whose schedules are compared
+using generate::Scheduling;
+
+// Candidates whose schedules are compared: so many at most, estimated within so much of the cheapest. Schedules cost up to 6 %
+// more than their estimate.
+constexpr std::size_t kScheduled = 3;
+constexpr double kWithin = 1.06;
 
 class PackedConvolution : public Kernel {
   public:
-    Purpose purpose() const override { return Purpose::Deploy; }
+    PackedConvolution(std::string_view name, std::string_view summary, Scheduling scheduling)
+        : name_(name), summary_(summary), scheduling_(scheduling) {}
 
-    std::string_view name() const override { return "rp-conv"; }
-
-    std::string_view summary() const override {
-        return "packed products accumulated deep over channels and kernel rows, carried along the "
-               "row";
+    Purpose purpose() const override {
+        return scheduling_ == Scheduling::List ? Purpose::Deploy : Purpose::Compare;
     }
+
+    std::string_view name() const override { return name_; }
+
+    std::string_view summary() const override { return summary_; }
 
     Layout input_layout() const override { return Layout::Planar; }
 
@@ -47,19 +54,23 @@ class PackedConvolution : public Kernel {
         return std::nullopt;
     }
 
-    static PackedLayer packed(const IntegerLayer& layer, const Plan& plan);
+    PackedLayer packed(const IntegerLayer& layer, const Plan& plan) const;
 
     // Cheapest by estimate first.
     static std::vector<std::pair<double, Plan>> ranked(const IntegerLayer& layer);
+
+    std::string_view name_;
+    std::string_view summary_;
+    Scheduling scheduling_;
 };
 
 Output output_of(const IntegerLayer& layer, const Finish& finish, Layout layout) {
     return {layer.name, layer.output_bits, layout, finish};
 }
 
-PackedLayer PackedConvolution::packed(const IntegerLayer& layer, const Plan& plan) {
+PackedLayer PackedConvolution::packed(const IntegerLayer& layer, const Plan& plan) const {
     PackedLayer packed;
-    packed.kernel = "rp-conv";
+    packed.kernel = name_;
     packed.proof_largest_field = prove(layer, plan);
     packed.proof_field_limit = packing::field_limit(plan.bits());
     packed.proof = plan.descriptor() + ", " + std::to_string(plan.depth) +
@@ -70,10 +81,11 @@ PackedLayer PackedConvolution::packed(const IntegerLayer& layer, const Plan& pla
     const Finish finish = finish_of(layer, plan);
     packed.weights = pack_weights(layer, plan, finish);
     packed.scratch_bytes = scratch_bytes(plan);
-    packed.generate = [plan, output = output_of(layer, finish, Layout::Planar)](Layout layout) {
+    packed.generate = [plan, output = output_of(layer, finish, Layout::Planar), how = scheduling_](
+                          Layout layout) {
         Output to = output;
         to.layout = layout;
-        return lowered(plan, to, generate::Scheduling::List);
+        return lowered(plan, to, how);
     };
     return packed;
 }
@@ -93,7 +105,7 @@ std::vector<Candidate> PackedConvolution::candidates(const IntegerLayer& layer) 
     std::vector<Candidate> all;
     if (refuses_shape(layer.shape)) return all;
     for (const auto& [cycles, plan] : ranked(layer)) {
-        all.push_back({plan.descriptor(), plan.guaranteed, cycles, [layer, plan = plan] {
+        all.push_back({plan.descriptor(), plan.guaranteed, cycles, [this, layer, plan = plan] {
                            return packed(layer, plan);
                        }});
     }
@@ -109,9 +121,10 @@ PackedLayer PackedConvolution::pack(const IntegerLayer& layer) const {
     const Plan* best = &all.front().second;
     double least = 0;
     for (std::size_t k = 0; k < std::min(kScheduled, all.size()); ++k) {
+        if (all[k].first > kWithin * all.front().first) break;
         const Plan& plan = all[k].second;
         const Output output = output_of(layer, finish_of(layer, plan), Layout::Planar);
-        const double cycles = lowered(plan, output, generate::Scheduling::List).cycles;
+        const double cycles = lowered(plan, output, scheduling_).cycles;
         if (k == 0 || cycles < least) {
             least = cycles;
             best = &plan;
@@ -125,7 +138,18 @@ PackedLayer PackedConvolution::pack(const IntegerLayer& layer) const {
 }  // namespace packed_conv
 
 const Kernel& rp_conv_kernel() {
-    static const packed_conv::PackedConvolution kernel;
+    static const packed_conv::PackedConvolution kernel(
+        "rp-conv",
+        "packed products accumulated deep over channels and kernel rows, carried along the row",
+        generate::Scheduling::List);
+    return kernel;
+}
+
+const Kernel& rp_conv_written_kernel() {
+    static const packed_conv::PackedConvolution kernel(
+        "rp-conv-written",
+        "rp-conv in the order written: what packing brings without scheduling",
+        generate::Scheduling::AsWritten);
     return kernel;
 }
 
