@@ -5,6 +5,7 @@
 #include <array>
 #include <stdexcept>
 
+#include "kernels/packed_conv/weights.h"
 #include "kernels/packing/requantise.h"
 
 namespace mixq::kernels::packed_conv {
@@ -91,20 +92,6 @@ std::int64_t filter_taps(const traces::Layer& layer) {
     return std::int64_t{layer.kernel_height} * layer.kernel_width;
 }
 
-std::span<const std::int8_t> group_weights(const IntegerLayer& layer,
-                                           int depth,
-                                           int filter,
-                                           int group) {
-    const traces::Layer& shape = layer.shape;
-    const int first = std::min(group * depth, shape.in_channels);
-    const int channels = std::min(depth, shape.in_channels - first);
-    const std::int64_t taps = filter_taps(shape);
-    return std::span(layer.weights)
-        .subspan(
-            static_cast<std::size_t>((std::int64_t{filter} * shape.in_channels + first) * taps),
-            static_cast<std::size_t>(channels * taps));
-}
-
 struct Worst {
     std::int64_t field = 0;
     int filter = 0;
@@ -122,53 +109,13 @@ Worst worst_field(const IntegerLayer& layer, int depth) {
     return worst;
 }
 
-// The weight word of one chunk of one phase of a kernel row, before it is cut to 32 bits.
-std::int64_t weight_word(const IntegerLayer& layer,
-                         const Plan& plan,
-                         int filter,
-                         int channel,
-                         int phase,
-                         int row,
-                         int chunk) {
-    const traces::Layer& shape = layer.shape;
-    std::int64_t word = 0;
-    for (int field = 0; field < plan.taps(); ++field) {
-        const int column = plan.geometry.kernel_column(phase, chunk * plan.elements() + field);
-        if (column < 0) continue;
-        const std::int64_t at =
-            ((std::int64_t{filter} * shape.in_channels + channel) * shape.kernel_height + row) *
-                shape.kernel_width +
-            column;
-        word += layer.weights[static_cast<std::size_t>(at)] *
-                (std::int64_t{1} << (plan.bits() * field + plan.placement.weight_shift));
-    }
-    return word;
-}
-
-template <typename Visit>
-void for_each_word(
-    const IntegerLayer& layer, const Plan& plan, int filter, int group, Visit visit) {
-    for (int k = 0; k < plan.depth; ++k) {
-        const int channel = group * plan.depth + k;
-        for (int phase = 0; phase < plan.geometry.phases; ++phase) {
-            for (int row = 0; row < layer.shape.kernel_height; ++row) {
-                for (int chunk = 0; chunk < plan.chunks; ++chunk) {
-                    visit(channel < layer.shape.in_channels
-                              ? weight_word(layer, plan, filter, channel, phase, row, chunk)
-                              : 0);
-                }
-            }
-        }
-    }
-}
-
 bool words_fit(const IntegerLayer& layer, const Plan& plan, int* bad_filter) {
     bool fit = true;
     for (int filter = 0; filter < layer.shape.out_channels && fit; ++filter) {
         for (int group = 0; group < plan.groups && fit; ++group) {
-            for_each_word(layer, plan, filter, group, [&](std::int64_t word) {
-                if (word < INT32_MIN || word > INT32_MAX) fit = false;
-            });
+            const auto words = weight_words(layer, plan, filter, group);
+            fit = std::ranges::all_of(
+                words, [](std::int64_t word) { return word >= INT32_MIN && word <= INT32_MAX; });
         }
         if (!fit) *bad_filter = filter;
     }
@@ -186,58 +133,6 @@ int proved_depth(const IntegerLayer& layer, int field_bits) {
 bool range_fits(const packing::Range& range, int bits) {
     const std::int64_t limit = std::int64_t{1} << (bits - 1);
     return range.least >= -limit && range.greatest < limit;
-}
-
-void append(std::vector<std::uint8_t>& bytes, std::uint64_t word) {
-    for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<std::uint8_t>(word >> (8 * i)));
-}
-
-// A bias in fields `from` to the last, as the accumulator holds them.
-std::uint64_t spread(const Plan& plan, std::uint64_t bias, int from, int fields) {
-    std::uint64_t word = 0;
-    for (int n = from; n < fields; ++n) word += bias << (plan.first_bit() + n * plan.bits());
-    return word;
-}
-
-// Of Bytes and Aligned forms the high word alone: with Ns biased fields it also serves as the carry of nothing. Straddled: the
-// high word, what the low one needs beside a carry, and the low word before the first strip.
-void append_constants(std::vector<std::uint8_t>& bytes, const Plan& plan, std::uint64_t bias) {
-    if (plan.form() != Form::Straddled) {
-        std::uint64_t word = 0;
-        for (int n = 0; n < plan.elements(); ++n) word += bias << (n * plan.bits());
-        append(bytes, word);
-        return;
-    }
-    const int fields = plan.placement.shape.fields();
-    const std::uint64_t upper = spread(plan, bias, plan.taps() - 1, fields);
-    append(bytes, upper >> kWord);
-    append(bytes, upper);
-    append(bytes, spread(plan, bias, 0, fields));
-}
-
-// What the sums begin at so that they end at the accumulators: the fields' biases, `total` over all groups, come off.
-void append_starts(std::vector<std::uint8_t>& bytes, const Plan& plan, std::int64_t total) {
-    const auto bias = static_cast<std::uint32_t>(-total);
-    const int s = plan.bits();
-    std::vector<std::uint32_t> words;
-    if (plan.wide) {
-        std::uint32_t word = 0;
-        for (int n = plan.elements(); n-- > 0;) {
-            word = bias + (word << s);
-            words.insert(words.begin(), word);
-        }
-    } else if (plan.form() == Form::Bytes) {
-        words.assign(2, (bias & 0xffff) * 0x10001);
-    } else if (plan.form() == Form::Straddled) {
-        const std::uint32_t with_next = (bias + (bias << s)) & 0xffff;
-        words = {with_next * 0x10001, plan.elements() == 3 ? bias : with_next | bias << kLaneBits};
-    } else if (plan.elements() == 2) {
-        words = {bias + ((bias + (s < kWord / 2 ? bias << s : 0)) << kLaneBits)};
-    } else {
-        words = {bias + (bias << s) + ((bias + (bias << s)) << kLaneBits), bias};
-    }
-    words.resize(static_cast<std::size_t>(plan.start_words()), 0);
-    for (const std::uint32_t word : words) append(bytes, word);
 }
 
 }  // namespace
@@ -390,80 +285,6 @@ void explain(const IntegerLayer& layer) {
                              std::to_string(worst.filter) + " at " + to_string(layer.precision) +
                              ": one of its channels reaches " + std::to_string(worst.field) +
                              " and no field that fits the registers holds it");
-}
-
-Finish finish_of(const IntegerLayer& layer, const Plan& plan) {
-    Finish finish;
-    finish.shift = layer.shift;
-    finish.bias = layer.bias;
-    finish.multiplier = layer.multiplier;
-    finish.multiplier.resize(layer.bias.size(), 0);
-    if (layer.output_bits == 0) return finish;
-    // Largest left shift of all multipliers, biases and results that keeps 32 bits.
-    std::int64_t multiplier = 1;
-    std::int64_t result = 1;
-    std::int64_t sum = 1;
-    for (std::size_t k = 0; k < layer.bias.size(); ++k) {
-        const std::int64_t m = layer.multiplier[k];
-        const std::int64_t magnitude =
-            packing::accumulator_range(layer, static_cast<int>(k)).magnitude();
-        const std::int64_t bias = layer.bias[k] < 0 ? -std::int64_t{layer.bias[k]} : layer.bias[k];
-        multiplier = std::max(multiplier, m);
-        sum = std::max(sum, magnitude);
-        result = std::max(result, (m * magnitude >> kLaneBits) + 1 + bias);
-    }
-    const auto fits = [](std::int64_t value, int left) { return value << left <= INT32_MAX; };
-    const auto scale = [&](std::vector<std::int32_t>& values, int left) {
-        for (std::int32_t& value : values)
-            value = static_cast<std::int32_t>(std::int64_t{value} << left);
-    };
-    if (plan.wide) {
-        while (finish.sum_shift < kLaneBits && fits(sum, finish.sum_shift + 1)) ++finish.sum_shift;
-        finish.long_product = !fits(multiplier, kLaneBits - finish.sum_shift);
-        if (finish.long_product) {
-            finish.sum_shift = 0;
-            return finish;
-        }
-        scale(finish.multiplier, kLaneBits - finish.sum_shift);
-        multiplier <<= kLaneBits - finish.sum_shift;
-    }
-    const int left = kLaneBits - layer.shift;
-    if (left >= 0 && fits(multiplier, left) && fits(result, left)) {
-        scale(finish.multiplier, left);
-        scale(finish.bias, left);
-        finish.halves = true;
-    }
-    return finish;
-}
-
-std::vector<std::uint8_t> pack_weights(const IntegerLayer& layer,
-                                       const Plan& plan,
-                                       const Finish& finish) {
-    std::vector<std::uint8_t> bytes;
-    for (int filter = 0; filter < layer.shape.out_channels; ++filter) {
-        std::vector<std::uint8_t> groups;
-        std::int64_t total = 0;
-        for (int group = 0; group < plan.groups; ++group) {
-            const std::int64_t bias =
-                packing::actual_reach(group_weights(layer, plan.depth, filter, group),
-                                      layer.precision.activation_bits)
-                    .bias;
-            total += bias;
-            const std::size_t before = groups.size();
-            for_each_word(layer, plan, filter, group, [&](std::int64_t word) {
-                append(groups, static_cast<std::uint64_t>(word));
-            });
-            append_constants(groups, plan, static_cast<std::uint64_t>(bias));
-            groups.resize(before + 4 * static_cast<std::size_t>(plan.group_words()), 0);
-        }
-        append_starts(bytes, plan, total);
-        bytes.insert(bytes.end(), groups.begin(), groups.end());
-        const auto at = static_cast<std::size_t>(filter);
-        append(bytes, static_cast<std::uint32_t>(finish.multiplier[at]));
-        append(bytes, static_cast<std::uint32_t>(finish.bias[at]));
-    }
-    bytes.insert(bytes.end(), 8, 0);
-    return bytes;
 }
 
 }  // namespace mixq::kernels::packed_conv

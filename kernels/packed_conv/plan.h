@@ -112,25 +112,6 @@ std::int64_t prove(const IntegerLayer& layer, const Plan& plan);
 // Throws std::runtime_error that says why no plan holds these weights, naming the filter.
 [[noreturn]] void explain(const IntegerLayer& layer);
 
-// How sums become bytes: ((multiplier * sum >> 16) + bias) >> shift, clamped. All that is exact in 32 bits is moved into the
-// constants.
-struct Finish {
-    int sum_shift = 0;          // wide sums: left by so much, then SMMLA
-    bool long_product = false;  // wide sums: no shift makes the high word of one product enough
-    bool halves =
-        false;      // constants scaled so that the result is the high half: two are clamped at once
-    int shift = 0;  // right, where not halves
-    std::vector<std::int32_t> multiplier;
-    std::vector<std::int32_t> bias;
-};
-
-Finish finish_of(const IntegerLayer& layer, const Plan& plan);
-
-// The blob described above, and 8 zero bytes.
-std::vector<std::uint8_t> pack_weights(const IntegerLayer& layer,
-                                       const Plan& plan,
-                                       const Finish& finish);
-
 // The accumulators [filter][row][column] by the plan's own arithmetic, from packed weights: what the generated code does, in
 // C++. For tests and hosts.
 std::vector<std::int32_t> accumulate(const Plan& plan,

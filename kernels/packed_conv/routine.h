@@ -4,6 +4,7 @@
 #include "kernels/generate/routine.h"
 #include "kernels/kernel.h"
 #include "kernels/packed_conv/plan.h"
+#include "kernels/packed_conv/weights.h"
 
 namespace mixq::kernels::packed_conv {
 

@@ -32,8 +32,8 @@ std::optional<Placement> place(const FieldShape& shape,
                                traces::Precision precision,
                                int first_bit,
                                bool narrow) {
-    const int weight_room = kFactorBits + (narrow ? 1 : 0) - precision.weight_bits -
-                            (shape.taps - 1) * shape.bits;
+    const int weight_room =
+        kFactorBits + (narrow ? 1 : 0) - precision.weight_bits - (shape.taps - 1) * shape.bits;
     const int activation_room =
         kFactorBits - precision.activation_bits - (shape.elements - 1) * shape.bits;
     if (weight_room < 0 || activation_room < 0 || weight_room + activation_room < first_bit ||

@@ -1,5 +1,8 @@
 // The laws of rp-conv: its packings compute the reference on the host and in the simulator, whatever fills the fields.
+#include <array>
+
 #include "kernels/packed_conv/plan.h"
+#include "kernels/packed_conv/weights.h"
 #include "kernels/reference/reference.h"
 #include "tests/kernels/kernel_run.h"
 
@@ -13,7 +16,8 @@ constexpr WeightKind kKinds[] = {WeightKind::Uniform,
                                  WeightKind::AllMaximum,
                                  WeightKind::Alternating};
 
-// Strides, kernels of one to five columns, no padding to full padding, odd everything, one pixel.
+// Strides, kernels of one to five columns, no padding to full padding, odd everything, one pixel; groups and rows too long to be
+// written out.
 constexpr const char* kShapes[] = {"conv3x3:5x2@5x7",
                                    "conv3x3:9x2@4x16p0",
                                    "conv3x3:3x2@1x1",
@@ -28,7 +32,10 @@ constexpr const char* kShapes[] = {"conv3x3:5x2@5x7",
                                    "conv1x2:3x2@1x9s3p0",
                                    "conv3x1:6x2@5x6",
                                    "conv2x4:3x1@5x8p1",
-                                   "conv3x3:70x1@2x3"};
+                                   "conv3x3:70x1@2x3",
+                                   "conv3x3:64x1@2x26",
+                                   "conv3x3:5x3@3x41",
+                                   "conv3x3:2x2@4x90s2"};
 
 IntegerLayer layer_of(const char* shape, traces::Precision bits, WeightKind weights) {
     return random_layer(traces::parse_layer(shape), bits, weights, 3).layers[0];
@@ -180,10 +187,12 @@ TEST(PackedConvolution, RequantisesAnyShiftAndMultiplier) {
     }
 }
 
-TEST(PackedConvolution, CountsWhatItExecutesAndWritesTheLayoutItsReaderWants) {
+class PackedConvolutionChain : public testing::TestWithParam<std::array<const char*, 2>> {};
+
+TEST_P(PackedConvolutionChain, CountsWhatItExecutesAndWritesTheLayoutItsReaderWants) {
     IntegerNetwork network{"two", {}};
-    network.layers = {named_layer("first", "conv3x3:3x6@7x11", "w4a4", 4, Pool::None, 1),
-                      named_layer("second", "conv1x1:6x4@7x11", "w4a4", 0, Pool::None, 2)};
+    network.layers = {named_layer("first", GetParam()[0], "w4a4", 4, Pool::None, 1),
+                      named_layer("second", GetParam()[1], "w4a4", 0, Pool::None, 2)};
     const Folder folder;
     BuildOptions options;
     options.directory = folder.path();
@@ -208,6 +217,12 @@ TEST(PackedConvolution, CountsWhatItExecutesAndWritesTheLayoutItsReaderWants) {
     std::memcpy(bytes.data(), logits.data(), bytes.size());
     EXPECT_EQ(printed_output(simulation.machine().console()), bytes);
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    Layers,
+    PackedConvolutionChain,
+    testing::Values(std::array<const char*, 2>{"conv3x3:3x6@7x11", "conv1x1:6x4@7x11"},
+                    std::array<const char*, 2>{"conv3x3:2x70@3x40", "conv1x1:70x2@3x40"}));
 
 }  // namespace
 
