@@ -83,7 +83,9 @@ PackedLayer pack_row(const IntegerLayer& layer, std::string_view kernel, std::st
             for (int n = 0; n < plan.shape.fields(); ++n) {
                 bias += static_cast<std::uint64_t>(reach.bias) << (n * bits);
             }
-            append(body, static_cast<std::uint32_t>(word), 8);
+            const int carried = (taps - 1) * bits;
+            append(body, static_cast<std::uint32_t>(word), 4);
+            append(body, carried < 32 ? (bias & 0xffff'ffff) >> carried << carried : 0, 4);
             append(body, bias, 8);
         }
         append(packed.weights, static_cast<std::uint32_t>(-biases), 8);

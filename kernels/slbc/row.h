@@ -16,7 +16,7 @@ typedef struct {
 
 typedef struct {
     int32_t taps;
-    uint32_t unused;
+    uint32_t carried_bias;
     uint64_t bias;
 } row_weights;
 
