@@ -36,6 +36,8 @@ std::span<const Kernel* const> all_kernels() {
         &packed_dw_kernel(),
         &smlad_dw_kernel(),
         &rp_conv_written_kernel(),
+        &slbc_scheduled_kernel(),
+        &rp_slbc_scheduled_kernel(),
     };
     return kKernels;
 }
