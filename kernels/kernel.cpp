@@ -38,6 +38,7 @@ std::span<const Kernel* const> all_kernels() {
         &rp_conv_written_kernel(),
         &slbc_scheduled_kernel(),
         &rp_slbc_scheduled_kernel(),
+        &hikonv_scheduled_kernel(),
     };
     return kKernels;
 }
