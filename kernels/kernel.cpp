@@ -39,6 +39,8 @@ std::span<const Kernel* const> all_kernels() {
         &slbc_scheduled_kernel(),
         &rp_slbc_scheduled_kernel(),
         &hikonv_scheduled_kernel(),
+        &cmix_scheduled_kernel(),
+        &ulppack_scheduled_kernel(),
     };
     return kKernels;
 }

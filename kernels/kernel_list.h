@@ -17,6 +17,8 @@ const Kernel& rp_slbc_kernel();
 const Kernel& slbc_scheduled_kernel();
 const Kernel& rp_slbc_scheduled_kernel();
 const Kernel& hikonv_scheduled_kernel();
+const Kernel& cmix_scheduled_kernel();
+const Kernel& ulppack_scheduled_kernel();
 const Kernel& slbc_deep_kernel();
 const Kernel& winograd_kernel();
 const Kernel& dual_gemm_kernel();

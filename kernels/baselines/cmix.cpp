@@ -1,17 +1,30 @@
 // The host side of cmix and wpc-ddd: weights in 2, 4 or 8 bits, in the order their pairs are unpacked.
+#include "kernels/baselines/cmix.h"
+
 #include <stdexcept>
 
 #include "kernels/kernel_list.h"
 #include "kernels/packing/requantise.h"
 
 namespace mixq::kernels {
-namespace {
 
-using traces::LayerKind;
+namespace cmix {
 
 int stored_bits(int weight_bits) {
     return weight_bits <= 2 ? 2 : weight_bits <= 4 ? 4 : 8;
 }
+
+int column(const traces::Layer& layer, int bits) {
+    const int elements = layer.kernel_height * layer.kernel_width * layer.in_channels;
+    const int fields = 32 / bits;
+    return (elements + fields - 1) / fields * fields;
+}
+
+}  // namespace cmix
+
+namespace {
+
+using traces::LayerKind;
 
 int round_up(int value, int multiple) {
     return (value + multiple - 1) / multiple * multiple;
@@ -100,7 +113,7 @@ void pack_depthwise(const IntegerLayer& layer, int bits, PackedLayer& packed) {
 PackedLayer pack_layer(const IntegerLayer& layer, std::string_view kernel, bool ahead) {
     packing::check_layer(layer);
     const traces::Layer& shape = layer.shape;
-    const int bits = stored_bits(layer.precision.weight_bits);
+    const int bits = cmix::stored_bits(layer.precision.weight_bits);
     PackedLayer packed;
     packed.kernel = kernel;
     packed.source = "baselines/cmix.c";
@@ -109,8 +122,7 @@ PackedLayer pack_layer(const IntegerLayer& layer, std::string_view kernel, bool 
         pack_depthwise(layer, bits, packed);
         unpacked_bytes = depthwise_words(shape, bits) * (16 / bits) * 4;
     } else {
-        const int taps = shape.kernel_height * shape.kernel_width;
-        const int column = round_up(taps * shape.in_channels, 32 / bits);
+        const int column = cmix::column(shape, bits);
         pack_columns(layer, bits, column, packed);
         packed.scratch_bytes = static_cast<std::uint32_t>(column * 2 * (one_pixel(shape) ? 1 : 2));
         unpacked_bytes = round_up(shape.out_channels, 2) * column * 2;

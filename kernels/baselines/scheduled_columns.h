@@ -1,46 +1,52 @@
 // The kernels that multiply matrices on columns (cmix, ulppack), generated and scheduled: what scheduling alone brings to them. The
 // structure is that of baselines/cmix.c: columns of two pixels in scratch, two pixels by two output channels at a time, or one pixel
-// by four. Interleaved input.
+// by four. Interleaved input, channels a multiple of four.
 //
-// Scratch: the input in rows with their padding, then the columns. Both are filled by generated code.
+// Scratch: the input with its padding, if it has any, then the columns. Word k of pixel p lies at k * pixels + p; so do the words of
+// weights of the channels of a block.
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "kernels/generate/routine.h"
 #include "kernels/kernel.h"
 
 namespace mixq::kernels::baselines {
 
+constexpr generate::Space kColumnSpace = 2;
+
 // What differs between the kernels.
 struct ColumnKernel {
-    int column_words = 0;  // of one pixel's column
-    int four_words = 2;    // words that four elements of input become
-    bool sums =
-        true;  // weights have an offset: minus so often the sum of a column starts its accumulators
-    int offset = 0;
-    int body_bytes = 0;  // of the loop's body: weights of one channel ...
-    int body_words = 0;  // ... and words of a column
-    int bodies = 0;      // per column
-    // Four elements of input, in a register, as words of a column.
+    int four_words = 2;          // words of a column that four elements of input become
+    int column_words = 0;        // of one pixel's column; those beyond the input are zero
+    int offset = 0;              // of the weights: so often the sum of a column comes off; 0: none
+    std::uint32_t constant = 0;  // in a register of its own while multiplying
+    int bodies = 1;              // of the multiplying loop per column
+    int body_words = 0;          // of a column in one body
+    int body_weights = 0;        // words of one channel's weights in one body
+    // A word of input as words of a column.
     std::function<std::vector<generate::Reg>(generate::Code&, generate::Reg four)> expand;
-    // One body: accumulators of channel c and pixel p at [c * pixels + p]. The words of a column's pixels and of the block's
-    // channels alternate.
-    std::function<void(generate::Code&,
-                       int pixels,
-                       int channels,
-                       generate::Reg column,
-                       generate::Reg weights,
-                       const std::vector<generate::Reg>& accumulators)>
-        multiply;
+
+    struct Block {
+        int pixels, channels;
+        generate::Reg column, weights, constant;
+        std::vector<generate::Reg> sums;  // [channel * pixels + pixel]
+    };
+
+    // One body. Pointers do not move.
+    std::function<void(generate::Code&, const Block&)> multiply;
 };
+
+// Output channels side by side: 4 where the layer has one pixel, else 2.
+int channel_block(const traces::Layer& layer);
 
 std::uint32_t column_scratch_bytes(const traces::Layer& layer, const ColumnKernel& kernel);
 
 // Why the structure does not cover a layer; empty if it does.
 std::optional<std::string> refuses_columns(const traces::Layer& layer);
 
-// `packed` has its requantisation set.
+// The routine, lowered; `packed` has its requantisation set.
 generate::Lowered lower_columns(const IntegerLayer& layer,
                                 const PackedLayer& packed,
                                 const ColumnKernel& kernel,
