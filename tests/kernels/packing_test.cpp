@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/baselines/hikonv.h"
+#include "kernels/baselines/ulppack.h"
 #include "kernels/slbc/deep.h"
 #include "kernels/slbc/literal.h"
 
@@ -128,6 +130,85 @@ TEST(Packing, ActualReachIsTheSumOfMagnitudes) {
     EXPECT_EQ(reach.most, 18);
 }
 
+// The middle coefficient of `depth` products of the greatest operands, added in 32 bits, against their dot products.
+bool middle_right(const MiddleShape& shape, Precision bits, std::int64_t depth) {
+    const auto activation = static_cast<std::uint32_t>(field_limit(bits.activation_bits));
+    const auto weight = static_cast<std::uint32_t>(field_limit(bits.weight_bits));
+    std::uint32_t left = 0;
+    std::uint32_t right = 0;
+    for (int i = 0; i < shape.elements; ++i) {
+        left |= activation << (i * shape.bits);
+        right |= weight << (i * shape.bits);
+    }
+    std::uint32_t sum = 0;
+    for (std::int64_t k = 0; k < depth; ++k) sum += left * right;
+    const std::int64_t middle = sum >> ((shape.elements - 1) * shape.bits);
+    return middle == depth * shape.elements * activation * weight;
+}
+
+TEST(Packing, TheMiddleIsRightAtItsDepthAndWrongOneBeyond) {
+    int shapes = 0;
+    for (const int elements : {2, 3, 4}) {
+        for (int spacing = 8; spacing <= 16; ++spacing) {
+            for (const Precision bits : traces::all_precisions()) {
+                const MiddleShape shape{spacing, elements};
+                const std::int64_t depth = middle_depth(shape, bits);
+                if (depth == 0) continue;
+                EXPECT_TRUE(middle_right(shape, bits, depth)) << elements << " " << to_string(bits);
+                EXPECT_FALSE(middle_right(shape, bits, depth + 1))
+                    << elements << " " << to_string(bits);
+                ++shapes;
+            }
+        }
+    }
+    EXPECT_GT(shapes, 50);
+}
+
+TEST(Packing, AMiddleWithAFieldAboveItInTheWordIsRefused) {
+    // Three elements 10 bits apart: bits 30 and 31 are the next field's.
+    EXPECT_EQ(middle_depth({10, 3}, {4, 4}), 0);
+    EXPECT_FALSE(middle_right({10, 3}, {4, 4}, 1));
+    EXPECT_EQ(middle_depth({11, 3}, {4, 4}), 1);
+}
+
+// All fields of `depth` unsigned products of the greatest operands.
+bool unsigned_fields_right(const FieldShape& shape, Precision bits, std::int64_t depth) {
+    const std::int64_t product = field_limit(bits.activation_bits) * field_limit(bits.weight_bits);
+    std::uint64_t left = 0;
+    std::uint64_t right = 0;
+    for (int i = 0; i < shape.elements; ++i)
+        left |= static_cast<std::uint64_t>(field_limit(bits.activation_bits)) << (i * shape.bits);
+    for (int i = 0; i < shape.taps; ++i)
+        right |= static_cast<std::uint64_t>(field_limit(bits.weight_bits)) << (i * shape.bits);
+    if (left >> 32 != 0 || right >> 32 != 0) return false;
+    std::uint64_t sum = 0;
+    for (std::int64_t k = 0; k < depth; ++k) sum += left * right;
+    for (int n = 0; n < shape.fields(); ++n) {
+        const int terms = std::min({n + 1, shape.fields() - n, shape.elements, shape.taps});
+        const auto field =
+            static_cast<std::int64_t>(sum >> (n * shape.bits)) & field_limit(shape.bits);
+        if (field != depth * terms * product) return false;
+    }
+    return true;
+}
+
+TEST(Packing, OffsetFieldsAreRightAtTheirDepthAndWrongOneBeyond) {
+    int shapes = 0;
+    for (int elements = 3; elements <= 6; ++elements) {
+        for (int width = 5; width <= 14; ++width) {
+            for (const Precision bits : traces::all_precisions()) {
+                const FieldShape shape{width, elements, 3};
+                const std::int64_t depth = offset_depth(width, bits, 3);
+                if (depth == 0 || !unsigned_registers_fit(shape, bits)) continue;
+                EXPECT_TRUE(unsigned_fields_right(shape, bits, depth));
+                EXPECT_FALSE(unsigned_fields_right(shape, bits, depth + 1));
+                ++shapes;
+            }
+        }
+    }
+    EXPECT_GT(shapes, 50);
+}
+
 TEST(Packing, PlansStayWithinTheirBounds) {
     const traces::Layer spatial = traces::parse_layer("conv3x3:32x32@16x16");
     const traces::Layer pointwise = traces::parse_layer("conv1x1:64x64@12x12");
@@ -146,6 +227,16 @@ TEST(Packing, PlansStayWithinTheirBounds) {
             EXPECT_TRUE(registers_fit(plan->shape, bits));
             EXPECT_LE(guaranteed_reach(bits, 3), field_limit(plan->shape.bits));
             EXPECT_GT(guaranteed_reach(bits, 3), field_limit(plan->shape.bits - 1));
+        }
+        if (const auto plan = hikonv::plan(spatial, bits)) {
+            EXPECT_TRUE(unsigned_registers_fit(plan->shape, bits));
+            EXPECT_LE(plan->group, offset_depth(plan->shape.bits, bits, 3));
+            EXPECT_GE(plan->strips * plan->shape.elements, 16);
+        }
+        if (const auto plan = ulppack::plan(pointwise, bits)) {
+            EXPECT_LE(plan->depth, middle_depth(plan->shape, bits));
+            EXPECT_GE(plan->words * plan->shape.elements, 64);
+            EXPECT_EQ(plan->words % plan->depth, 0);
         }
     }
 }
