@@ -164,6 +164,7 @@ void Simulation::State::operate_caches() {
     for (const CacheOperation& operation : operations) {
         if (operation.kind == CacheOperation::Kind::Switched) {
             memory->set(switched());
+            pipeline.set_memory(&*memory);  // what it may remember depends on the caches
         } else {
             memory->maintain(operation, pipeline.cycles());
         }
@@ -203,6 +204,7 @@ void Simulation::follow_memory(const MemoryOverrides& overrides) {
     set_memory(MemorySettings{});
     state_->overrides = overrides;
     state_->memory->set(state_->switched());
+    state_->pipeline.set_memory(&*state_->memory);
 }
 
 std::optional<MemorySettings> Simulation::memory_settings() const {

@@ -88,11 +88,11 @@ TEST_F(CacheMaintenance, AllSetsAndWaysAreTheWholeDataCache) {
 TEST_F(CacheMaintenance, CodeThatIsInvalidatedHasToBeFetchedAgain) {
     EXPECT_FALSE(fetches_at_once(kFlash));
     EXPECT_TRUE(fetches_at_once(kFlash));
-    const std::uint32_t generation = memory_.fetch_generation();
+    const std::uint32_t generation = *memory_.fetch_generation();
     maintain(Kind::InvalidateCodeLine, kFlash + 32);
     EXPECT_TRUE(fetches_at_once(kFlash));
     maintain(Kind::InvalidateCode, 0);
-    EXPECT_NE(memory_.fetch_generation(), generation) << "the pipeline has to ask again";
+    EXPECT_NE(*memory_.fetch_generation(), generation) << "the pipeline has to ask again";
     EXPECT_FALSE(fetches_at_once(kFlash));
 }
 
