@@ -1102,8 +1102,7 @@ bool Machine::State::executed_double(std::uint32_t encoding) {
     std::uint32_t it = (xpsr >> 25 & 3) | (xpsr >> 8 & 0xfc);
     if ((it & 0xf) != 0) {
         it = (it & 7) != 0 ? (it & 0xe0) | (it << 1 & 0x1f) : 0;
-        write_register(UC_ARM_REG_XPSR,
-                       (xpsr & ~0x0600'fc00u) | (it & 3) << 25 | (it & 0xfc) << 8);
+        write_register(UC_ARM_REG_XPSR, (xpsr & ~0x0600'fc00u) | (it & 3) << 25 | (it & 0xfc) << 8);
     }
     return true;
 }

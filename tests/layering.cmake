@@ -17,6 +17,7 @@ foreach(rule IN LISTS rules)
   else()
     list(APPEND modules ${name})
     list(TRANSFORM places APPEND "/")
+    list(TRANSFORM places REPLACE "\\.h/$" ".h")  # a single header
     list(PREPEND places "${name}/")
   endif()
   set(places_${name} ${places})

@@ -1,7 +1,8 @@
 // Digests from the build (cmake/source_digests.cmake).
 #include "tools/versions.h"
 
-#include "source_digests.h"
+#include <source_digests.h>  // generated
+
 #include "tools/console.h"
 
 namespace mixq::tools {

@@ -9,8 +9,8 @@ namespace mixq::kernels::int8 {
 class SmladGemm final : public Kernel {
   public:
     explicit SmladGemm(generate::Scheduling how = generate::Scheduling::List) : how_(how) {}
-    Purpose purpose() const override { return Purpose::Deploy; }
 
+    Purpose purpose() const override { return Purpose::Deploy; }
 
     std::string_view name() const override { return "smlad-gemm"; }
 

@@ -9,8 +9,8 @@ namespace mixq::kernels::packed_gemm {
 class DualGemm final : public Kernel {
   public:
     explicit DualGemm(generate::Scheduling how = generate::Scheduling::List) : how_(how) {}
-    Purpose purpose() const override { return Purpose::Deploy; }
 
+    Purpose purpose() const override { return Purpose::Deploy; }
 
     std::string_view name() const override { return "dual-gemm"; }
 
