@@ -348,7 +348,7 @@ inline bool Pipeline::State::are_still(const Groups& groups,
         const Still& known = stills[tag % kStills];
         const bool still = known.tag == tag && known.number == stillness->number &&
                            address % kLine + op.bytes <= kLine;
-        if (!still) return false;
+        if (!still && !in_tcm(address)) return false;
     }
     return true;
 }
