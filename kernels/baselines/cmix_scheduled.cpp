@@ -70,11 +70,10 @@ ColumnKernel column_kernel(const traces::Layer& layer, int bits) {
     kernel.bodies = words / per_body;
     kernel.body_words = per_body * quads * 2;
     kernel.body_weights = per_body;
-    kernel.expand = [](Code& code, Reg four) {
-        std::vector<Reg> pairs{code.value(), code.value()};
-        code.uxtb16(pairs[0], four);
-        code.uxtb16(pairs[1], four, 8);
-        return pairs;
+    kernel.expand = [](Code& code, generate::At from, Reg sum) {
+        const Reg four = code.value();
+        code.ldr(four, from);
+        return baselines::expand_lanes(code, four, sum);
     };
     kernel.multiply = [bits, per_body](Code& code, const ColumnKernel::Block& block) {
         multiply(code, block, bits, per_body);

@@ -173,26 +173,27 @@ struct Builder {
         Body& rows = body.loop(shape.kernel_height, innermost, pool(), "kernel rows");
         words(
             rows,
-            run / 4,
-            "words of a kernel row",
+            run / kernel.unit_bytes,
+            "units of a kernel row",
             [&](Code& code, int k) {
-                const Reg four = code.value();
-                code.ldr(four, {kFrom, 4 * k, padded(shape) ? kPaddedSpace : kInputSpace});
-                const std::vector<Reg> made = kernel.expand(code, four);
+                const int offset = kernel.unit_bytes * k;
+                const std::vector<Reg> made =
+                    kernel.expand(code,
+                                  {kFrom, offset, padded(shape) ? kPaddedSpace : kInputSpace},
+                                  kernel.offset != 0 ? kSum : Reg{});
                 for (std::size_t i = 0; i < made.size(); ++i) {
-                    const int word = k * kernel.four_words + static_cast<int>(i);
+                    const int word = k * kernel.unit_words + static_cast<int>(i);
                     code.str(made[i], {kTo, 4 * pixels * word, kColumnSpace});
                 }
-                if (kernel.offset != 0) add_sum(code, four);
             },
             [&](Code& code, int words) {
-                code.add(kFrom, kFrom, 4 * words);
-                add_constant(code, kTo, kTo, 4 * pixels * kernel.four_words * words);
+                code.add(kFrom, kFrom, kernel.unit_bytes * words);
+                add_constant(code, kTo, kTo, 4 * pixels * kernel.unit_words * words);
             });
         Code next;
         add_constant(next, kFrom, kFrom, padded_row_bytes(shape) - run);
         rows.straight(next, pool());
-        const int filled = shape.kernel_height * (run / 4) * kernel.four_words;
+        const int filled = shape.kernel_height * (run / kernel.unit_bytes) * kernel.unit_words;
         Code start;
         for (int word = filled; word < kernel.column_words; ++word) {
             const Reg zero = start.value();
@@ -206,17 +207,6 @@ struct Builder {
         start.mul(value, kSum, factor);
         save(start, value, starts[pixel]);
         body.straight(start, pool());
-    }
-
-    static void add_sum(Code& code, Reg four) {
-        const Reg ones = code.value();
-        const Reg even = code.value();
-        const Reg odd = code.value();
-        code.mov(ones, 0x00010001);
-        code.uxtb16(even, four);
-        code.uxtb16(odd, four, 8);
-        code.smlad(kSum, even, ones, kSum);
-        code.smlad(kSum, odd, ones, kSum);
     }
 
     // A block of channels, of which `stored` exist.
@@ -331,6 +321,19 @@ struct Builder {
 };
 
 }  // namespace
+
+std::vector<Reg> expand_lanes(Code& code, Reg four, Reg sum) {
+    std::vector<Reg> pairs{code.value(), code.value()};
+    code.uxtb16(pairs[0], four);
+    code.uxtb16(pairs[1], four, 8);
+    if (sum.exists()) {
+        const Reg ones = code.value();
+        code.mov(ones, 0x00010001);
+        code.smlad(sum, pairs[0], ones, sum);
+        code.smlad(sum, pairs[1], ones, sum);
+    }
+    return pairs;
+}
 
 int channel_block(const traces::Layer& layer) {
     return layer.out_height() * layer.out_width() == 1 ? 4 : 2;

@@ -18,15 +18,17 @@ constexpr generate::Space kColumnSpace = 2;
 
 // What differs between the kernels.
 struct ColumnKernel {
-    int four_words = 2;          // words of a column that four elements of input become
-    int column_words = 0;        // of one pixel's column; those beyond the input are zero
-    int offset = 0;              // of the weights: so often the sum of a column comes off; 0: none
+    int unit_bytes = 4;    // of input that are made into words at a time; they divide a kernel row
+    int unit_words = 2;    // what those become
+    int column_words = 0;  // of one pixel's column; those beyond the input are zero
+    int offset = 0;        // of the weights: so often the sum of a column comes off; 0: none
     std::uint32_t constant = 0;  // in a register of its own while multiplying
     int bodies = 1;              // of the multiplying loop per column
     int body_words = 0;          // of a column in one body
     int body_weights = 0;        // words of one channel's weights in one body
-    // A word of input as words of a column.
-    std::function<std::vector<generate::Reg>(generate::Code&, generate::Reg four)> expand;
+    // A unit of input as words of a column, and its elements added to `sum` where there is an offset.
+    std::function<std::vector<generate::Reg>(generate::Code&, generate::At from, generate::Reg sum)>
+        expand;
 
     struct Block {
         int pixels, channels;
@@ -37,6 +39,11 @@ struct ColumnKernel {
     // One body. Pointers do not move.
     std::function<void(generate::Code&, const Block&)> multiply;
 };
+
+// Four elements of input as two words of two lanes each, (b0, b2) and (b1, b3); `sum`, if it exists, gets their sum.
+std::vector<generate::Reg> expand_lanes(generate::Code& code,
+                                        generate::Reg four,
+                                        generate::Reg sum);
 
 // Output channels side by side: 4 where the layer has one pixel, else 2.
 int channel_block(const traces::Layer& layer);

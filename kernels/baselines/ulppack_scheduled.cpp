@@ -48,6 +48,29 @@ void multiply(Code& code, const ColumnKernel::Block& block, const ulppack::Plan&
     }
 }
 
+// Four elements where they are made of a word of input, three where they are collected.
+int unit_bytes(const packing::MiddleShape& shape) {
+    return shape.elements == 3 ? 3 : 4;
+}
+
+std::vector<Reg> expand(Code& code, generate::At from, Reg sum, const packing::MiddleShape& shape) {
+    const Reg word = code.value();
+    if (shape.elements != 3) {
+        code.ldr(word, from);
+        const std::vector<Reg> lanes = baselines::expand_lanes(code, word, sum);
+        return shape.elements == 4 ? std::vector<Reg>{word} : lanes;
+    }
+    code.ldrb(word, from);
+    code.add(sum, sum, word);
+    for (int i = 1; i < shape.elements; ++i) {
+        const Reg byte = code.value();
+        code.ldrb(byte, {from.base, from.offset + i, from.space});
+        code.add(sum, sum, byte);
+        code.orr(word, word, byte, generate::lsl(i * shape.bits));
+    }
+    return {word};
+}
+
 ColumnKernel column_kernel(const ulppack::Plan& plan, int weight_bits) {
     const int groups = plan.words / plan.depth;
     int per_body = 1;
@@ -55,18 +78,15 @@ ColumnKernel column_kernel(const ulppack::Plan& plan, int weight_bits) {
         if (groups % n == 0) per_body = n;
     }
     ColumnKernel kernel;
-    kernel.four_words = 4 / plan.shape.elements;
+    kernel.unit_bytes = unit_bytes(plan.shape);
+    kernel.unit_words = kernel.unit_bytes / plan.shape.elements;
     kernel.column_words = plan.words;
     kernel.offset = 1 << (weight_bits - 1);
     kernel.bodies = groups / per_body;
     kernel.body_words = per_body * plan.depth;
     kernel.body_weights = per_body * plan.depth;
-    kernel.expand = [elements = plan.shape.elements](Code& code, Reg four) {
-        if (elements == 4) return std::vector<Reg>{four};
-        std::vector<Reg> pairs{code.value(), code.value()};
-        code.uxtb16(pairs[0], four);
-        code.uxtb16(pairs[1], four, 8);
-        return pairs;
+    kernel.expand = [shape = plan.shape](Code& code, generate::At from, Reg sum) {
+        return expand(code, from, sum, shape);
     };
     kernel.multiply = [plan, per_body](Code& code, const ColumnKernel::Block& block) {
         for (int g = 0; g < per_body; ++g) multiply(code, block, plan, g * plan.depth);
@@ -89,10 +109,13 @@ class UlppackScheduled final : public Kernel {
         if (const auto why = ulppack_kernel().refuses(layer, precision)) return why;
         if (const auto why = baselines::refuses_columns(layer)) return why;
         const packing::MiddleShape shape = ulppack::plan(layer, precision)->shape;
-        if (shape.elements * shape.bits != 32) {
-            return "words of " + std::to_string(shape.elements) + " elements, " +
-                   std::to_string(shape.bits) +
-                   " bits apart, are not made of words of input: use ulppack";
+        if (layer.kernel_width * layer.in_channels % unit_bytes(shape) != 0) {
+            return "a kernel row of " + std::to_string(layer.kernel_width * layer.in_channels) +
+                   " elements is no multiple of the three in a word: use ulppack";
+        }
+        if (shape.elements != 3 && shape.elements * shape.bits != 32) {
+            return "elements " + std::to_string(shape.bits) +
+                   " bits apart are not made of words of input: use ulppack";
         }
         return std::nullopt;
     }

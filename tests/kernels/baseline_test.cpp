@@ -37,6 +37,7 @@ constexpr Case kCases[] = {
     {"conv3x3:8x5@4x7p0", "w2a8"},
     {"conv3x3:4x3@6x5s2", "w4a2"},
     {"conv5x5:4x2@6x7", "w2a3"},
+    {"conv3x3:4x4@5x6", "w3a3"},
     {"conv1x1:12x5@3x3", "w4a5"},
     {"conv3x3:8x6@1x1", "w2a2"},
     {"fc:40x7", "w4a4"},
