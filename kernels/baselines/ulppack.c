@@ -22,14 +22,47 @@
 _Static_assert(!MIXQ_DEPTHWISE, "depthwise layers are refused by the packer");
 _Static_assert(WORDS % MIXQ_DEPTH == 0 && WORDS * N >= TAPS * MIXQ_IN_CHANNELS, "column");
 
-// The receptive field of one output pixel, packed: word k at k * pixels. Returns its sum.
-MIXQ_INLINE uint32_t fill_column(
-    mixq_word* column, const uint8_t* restrict input, int32_t y, int32_t x, uint32_t pixels) {
+#if FROM_WORDS
+// Four elements, as words at `column`, which moves on.
+MIXQ_INLINE mixq_word* put_four(mixq_word* column, uint32_t four, uint32_t pixels) {
+#if N == 4
+    column[0] = four;
+#else
+    column[0] = mixq_even_unsigned(four);
+    column[pixels] = mixq_odd_unsigned(four);
+#endif
+    return column + 4 / N * pixels;
+}
+#else
+// The elements of a column as bytes, then as words.
+static uint32_t pack_bytes(mixq_word* column, const uint8_t* bytes, uint32_t pixels) {
     uint32_t sum = 0;
-    uint32_t filled = 0;
+#pragma GCC unroll 4
+    for (uint32_t k = 0; k < WORDS; ++k) {
+        uint32_t word = 0;
+#pragma GCC unroll 4
+        for (uint32_t i = 0; i < N; ++i) {
+            word |= (uint32_t)bytes[i] << (i * S);
+            sum += bytes[i];
+        }
+        bytes += N;
+        *column = word;
+        column += pixels;
+    }
+    return sum;
+}
+#endif
+
+// The receptive field of one output pixel, packed: word k at k * pixels. Returns its sum.
+MIXQ_INLINE uint32_t fill_column(mixq_word* column,
+                                 const uint8_t* restrict input,
+                                 uint8_t* restrict bytes,
+                                 int32_t y,
+                                 int32_t x,
+                                 uint32_t pixels) {
+    uint32_t sum = 0;
 #if !FROM_WORDS
-    uint32_t word = 0;
-    uint32_t field = 0;
+    uint8_t* next = bytes;
 #endif
     for (int32_t ky = 0; ky < MIXQ_KERNEL_HEIGHT; ++ky) {
         for (int32_t kx = 0; kx < MIXQ_KERNEL_WIDTH; ++kx) {
@@ -43,42 +76,29 @@ MIXQ_INLINE uint32_t fill_column(
             for (uint32_t c = 0; c < MIXQ_IN_CHANNELS / 4; ++c) {
                 const uint32_t four = inside ? ((const mixq_word*)in)[c] : 0;
                 sum = __usada8(four, 0, sum);
-#if N == 4
-                column[0] = four;
-#else
-                column[0] = mixq_even_unsigned(four);
-                column[pixels] = mixq_odd_unsigned(four);
-#endif
-                column += 4 / N * pixels;
+                column = put_four(column, four, pixels);
             }
-            filled += MIXQ_IN_CHANNELS / N;
-#else
-            for (uint32_t c = 0; c < MIXQ_IN_CHANNELS; ++c) {
-                const uint32_t value = inside ? in[c] : 0;
-                sum += value;
-                word |= value << (field * S);
-                if (++field == N) {
-                    *column = word;
-                    column += pixels;
-                    ++filled;
-                    word = 0;
-                    field = 0;
-                }
+#elif MIXQ_IN_CHANNELS % 4 == 0
+#pragma GCC unroll 4
+            for (uint32_t c = 0; c < MIXQ_IN_CHANNELS / 4; ++c) {
+                ((mixq_word*)next)[c] = inside ? ((const mixq_word*)in)[c] : 0;
             }
+            next += MIXQ_IN_CHANNELS;
+#else
+            for (uint32_t c = 0; c < MIXQ_IN_CHANNELS; ++c) *next++ = inside ? in[c] : 0;
 #endif
         }
     }
-#if !FROM_WORDS
-    if (field > 0) {
-        *column = word;
-        column += pixels;
-        ++filled;
-    }
-#endif
-    for (; filled < WORDS; ++filled) {
+#if FROM_WORDS
+    (void)bytes;
+    for (uint32_t k = TAPS * MIXQ_IN_CHANNELS / N; k < WORDS; ++k) {
         *column = 0;
         column += pixels;
     }
+#else
+    for (uint32_t k = TAPS * MIXQ_IN_CHANNELS; k < WORDS * N; ++k) *next++ = 0;
+    sum = pack_bytes(column, bytes, pixels);
+#endif
     return sum;
 }
 
@@ -133,19 +153,23 @@ static void multiply(const mixq_word* restrict column,
     }
 }
 
-MIXQ_INLINE int32_t fill_pixel(mixq_word* column, const uint8_t* restrict input, uint32_t pixel) {
+MIXQ_INLINE int32_t fill_pixel(mixq_word* column,
+                               const uint8_t* restrict input,
+                               uint8_t* restrict bytes,
+                               uint32_t pixel) {
     const int32_t y = (int32_t)(pixel / MIXQ_OUT_WIDTH) * MIXQ_STRIDE - MIXQ_PADDING_Y;
     const int32_t x = (int32_t)(pixel % MIXQ_OUT_WIDTH) * MIXQ_STRIDE - MIXQ_PADDING_X;
-    return -OFFSET * (int32_t)fill_column(column, input, y, x, 2);
+    return -OFFSET * (int32_t)fill_column(column, input, bytes, y, x, 2);
 }
 
 // Pixels in pairs, row by row; an odd last one is computed twice.
 void MIXQ_FUNCTION(const uint8_t* restrict input, void* restrict output, void* restrict scratch) {
     mixq_word* column = scratch;
+    uint8_t* bytes = (uint8_t*)(column + 2 * WORDS);
     for (uint32_t first = 0; first < MIXQ_OUT_PIXELS; first += 2) {
         const uint32_t second = first + 1 < MIXQ_OUT_PIXELS ? first + 1 : first;
-        const int32_t start0 = fill_pixel(column, input, first);
-        const int32_t start1 = fill_pixel(column + 1, input, second);
+        const int32_t start0 = fill_pixel(column, input, bytes, first);
+        const int32_t start1 = fill_pixel(column + 1, input, bytes, second);
         multiply(column, output, first, second, start0, start1);
     }
 }
@@ -155,8 +179,9 @@ void MIXQ_FUNCTION(const uint8_t* restrict input, void* restrict output, void* r
 // One pixel by four output channels: fully connected layers and 1x1 maps.
 void MIXQ_FUNCTION(const uint8_t* restrict input, void* restrict output, void* restrict scratch) {
     mixq_word* column = scratch;
+    uint8_t* bytes = (uint8_t*)(column + WORDS);
     const int32_t start =
-        -OFFSET * (int32_t)fill_column(column, input, -MIXQ_PADDING_Y, -MIXQ_PADDING_X, 1);
+        -OFFSET * (int32_t)fill_column(column, input, bytes, -MIXQ_PADDING_Y, -MIXQ_PADDING_X, 1);
     const mixq_word* weights = (const mixq_word*)MIXQ_WEIGHTS;
     for (uint32_t channel = 0; channel < MIXQ_OUT_CHANNELS; channel += 4) {
         int32_t sums[4] = {start, start, start, start};

@@ -122,7 +122,9 @@ PackedLayer Ulppack::pack(const IntegerLayer& layer) const {
     packed.defines.emplace_back("MIXQ_FIELD_BITS", std::to_string(bits));
     packed.defines.emplace_back("MIXQ_DEPTH", std::to_string(plan.depth));
     packed.defines.emplace_back("MIXQ_COLUMN_WORDS", std::to_string(plan.words));
-    packed.scratch_bytes = static_cast<std::uint32_t>(4 * plan.words * (one_pixel ? 1 : 2));
+    // The columns, and one as bytes where they are not made of words of input.
+    packed.scratch_bytes =
+        static_cast<std::uint32_t>(4 * plan.words * (one_pixel ? 1 : 2) + plan.words * elements);
     packed.proof_field_limit = packing::field_limit(plan.shape.middle_bits());
     packed.proof_largest_field = packing::field_limit(layer.precision.activation_bits) *
                                  packing::field_limit(layer.precision.weight_bits) * elements *
