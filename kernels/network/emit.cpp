@@ -86,14 +86,6 @@ Defines kernel_defines(const IntegerLayer& layer, const PackedLayer& packed, Lay
     return defines;
 }
 
-Defines pool_defines(const IntegerLayer& layer, Layout output_layout) {
-    return {{"MIXQ_FUNCTION", "mixq_pool_" + layer.name},
-            {"MIXQ_OUT_CHANNELS", number(layer.shape.out_channels)},
-            {"MIXQ_OUT_HEIGHT", number(layer.shape.out_height())},
-            {"MIXQ_OUT_WIDTH", number(layer.shape.out_width())},
-            {"MIXQ_OUTPUT_INTERLEAVED", output_layout == Layout::Interleaved ? "1" : "0"}};
-}
-
 std::uint32_t output_bytes(const IntegerLayer& last) {
     const std::int64_t elements =
         std::int64_t{last.shape.out_channels} * last.output_height() * last.output_width();
@@ -113,17 +105,17 @@ std::string network_source(const std::string& network,
     for (std::size_t i = 0; i < layers.size(); ++i) {
         const IntegerLayer& layer = *layers[i].layer;
         const LayerPlace& place = memory.layers[i];
-        const bool pools = layer.pool == Pool::Max2x2;
+        const bool pools = layer.pool != Pool::None;
         text += "void mixq_kernel_" + layer.name +
                 "(const uint8_t *input, void *output, void *scratch);\n";
         if (pools) {
             text += "void mixq_pool_" + layer.name + "(const uint8_t *input, uint8_t *output);\n";
         }
         text += "\n// " + to_string(layer.shape) + " " + to_string(layer.precision) +
-                (pools ? " max2x2" : "") + ", kernel " + layers[i].packed->kernel + "\n" +
-                "__attribute__((noinline)) void mixq_layer_" + layer.name + "(void) {\n" +
-                "    mixq_kernel_" + layer.name + "(" + at(place.input) + ", " + at(place.output) +
-                ", " + at(place.scratch) + ");\n";
+                (pools ? " " + std::string(name(layer.pool)) : "") + ", kernel " +
+                layers[i].packed->kernel + "\n" + "__attribute__((noinline)) void mixq_layer_" +
+                layer.name + "(void) {\n" + "    mixq_kernel_" + layer.name + "(" +
+                at(place.input) + ", " + at(place.output) + ", " + at(place.scratch) + ");\n";
         if (pools) {
             text += "    mixq_pool_" + layer.name + "(" + at(place.output) + ", " +
                     at(place.output) + ");\n";

@@ -19,8 +19,6 @@ using Defines = std::vector<std::pair<std::string, std::string>>;
 
 // The macros of kernels/device/layer.h for one layer.
 Defines kernel_defines(const IntegerLayer& layer, const PackedLayer& packed, Layout output_layout);
-// The macros of kernels/device/pool.c.
-Defines pool_defines(const IntegerLayer& layer, Layout output_layout);
 
 // One layer as the emitter sees it.
 struct EmittedLayer {

@@ -8,6 +8,7 @@
 
 #include "kernels/network/emit.h"
 #include "kernels/network/toolchain.h"
+#include "kernels/pooling/pooling.h"
 #include "traces/file.h"
 
 namespace mixq::kernels {
@@ -136,11 +137,20 @@ fs::path generated_source(const fs::path& folder, const IntegerLayer& layer) {
     return folder / ("kernel_" + layer.name + ".s");
 }
 
+fs::path pool_source(const fs::path& folder, const IntegerLayer& layer) {
+    return folder / ("pool_" + layer.name + ".s");
+}
+
 void generate_kernels(Firmware& firmware, const fs::path& folder) {
     for (std::size_t i = 0; i < firmware.layers.size(); ++i) {
         FirmwareLayer& entry = firmware.layers[i];
+        const Layout layout = output_layout(firmware.layers, i);
+        if (entry.layer.pool != Pool::None) {
+            traces::write_file(pool_source(folder, entry.layer),
+                               pooling::pool_code(entry.layer, layout).assembly);
+        }
         if (!entry.packed.generate) continue;
-        const generate::Lowered lowered = entry.packed.generate(output_layout(firmware.layers, i));
+        const generate::Lowered lowered = entry.packed.generate(layout);
         entry.counts = lowered.counts;
         entry.scheduled_cycles = lowered.cycles;
         traces::write_file(generated_source(folder, entry.layer),
@@ -191,10 +201,10 @@ std::vector<fs::path> network_jobs(const Firmware& firmware,
                             {},
                             {}});
         }
-        if (entry.layer.pool == Pool::Max2x2) {
-            jobs.push_back({device_directory() / "device" / "pool.c",
+        if (entry.layer.pool != Pool::None) {
+            jobs.push_back({pool_source(folder, entry.layer),
                             folder / ("pool_" + entry.layer.name + ".o"),
-                            pool_defines(entry.layer, layout),
+                            {},
                             {},
                             {}});
         }
@@ -230,7 +240,7 @@ void measure_sizes(Firmware& firmware, const fs::path& folder) {
         const std::string& name = entry.layer.name;
         entry.code_bytes =
             static_cast<std::uint32_t>(object_size(folder / ("kernel_" + name + ".o")).code);
-        if (entry.layer.pool == Pool::Max2x2) {
+        if (entry.layer.pool != Pool::None) {
             entry.code_bytes +=
                 static_cast<std::uint32_t>(object_size(folder / ("pool_" + name + ".o")).code);
         }

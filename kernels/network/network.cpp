@@ -2,6 +2,7 @@
 #include "kernels/network/network.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <set>
 #include <stdexcept>
@@ -13,6 +14,8 @@ namespace {
 // Far more than any microcontroller holds; keeps every product of dimensions inside 64 bits.
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 28;
 constexpr int kMaxDimension = 65535;
+// Up to here a sum of bytes times a 32-bit reciprocal divides exactly: 256 n^2 < 2^32.
+constexpr int kMaxAveraged = 4095;
 // The high word of multiplier * acc is what SMLAWx and SMMLA give: 16 bits are shifted out.
 constexpr std::int64_t kProductLimit = std::int64_t{1} << 46;
 
@@ -87,6 +90,9 @@ class LayerCheck {
                 "its input or output has more than 2^28 elements");
         require(layer_.output_height() >= 1 && layer_.output_width() >= 1,
                 "nothing is left after its pooling");
+        require(layer_.pool != Pool::GlobalAverage ||
+                    std::int64_t{shape.out_height()} * shape.out_width() <= kMaxAveraged,
+                "it averages more than " + std::to_string(kMaxAveraged) + " positions");
     }
 
     void check_chain() const {
@@ -213,6 +219,44 @@ void check(const IntegerNetwork& network) {
                                      network.layers[i].name + "'");
         }
     }
+}
+
+void check(const Addition& addition) {
+    const auto require = [](bool holds, const std::string& what) {
+        if (!holds) throw std::invalid_argument("an addition whose " + what);
+    };
+    require(addition.elements >= 1 && addition.elements <= kMaxElements,
+            "number of elements lies outside 1..2^28");
+    for (const int multiplier : {addition.multiplier_a, addition.multiplier_b})
+        require(multiplier >= 0 && multiplier <= INT16_MAX, "multiplier lies outside 0..32767");
+    require(std::abs(std::int64_t{addition.bias}) <= 1 << 30, "bias lies outside 2^30");
+    require(addition.shift >= 0 && addition.shift <= 31, "shift lies outside 0..31");
+    require(addition.output_bits >= traces::kMinBits && addition.output_bits <= traces::kMaxBits,
+            "output bits lie outside 2..8");
+}
+
+namespace {
+
+constexpr std::array<std::pair<Pool, std::string_view>, 4> kPools{{
+    {Pool::None, "none"},
+    {Pool::Max2x2, "max2x2"},
+    {Pool::Average2x2, "average2x2"},
+    {Pool::GlobalAverage, "global-average"},
+}};
+
+}  // namespace
+
+std::string_view name(Pool pool) {
+    return kPools[static_cast<std::size_t>(pool)].second;
+}
+
+Pool parse_pool(std::string_view text) {
+    std::string known;
+    for (const auto& [pool, pool_name] : kPools) {
+        if (pool_name == text) return pool;
+        known += (known.empty() ? "" : ", ") + std::string(pool_name);
+    }
+    throw std::invalid_argument("'" + std::string(text) + "'; there is " + known);
 }
 
 }  // namespace mixq::kernels

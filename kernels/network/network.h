@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "traces/layer.h"
@@ -22,10 +23,13 @@
 
 namespace mixq::kernels {
 
-enum class Pool : std::uint8_t {
-    None,
-    Max2x2
-};  // Max2x2: stride 2, odd last row and column dropped
+// 2x2: stride 2, odd last row and column dropped. Averages round half up: floor((sum + n / 2) / n), n positions and n / 2 rounded
+// down; a global one leaves one row and column.
+enum class Pool : std::uint8_t { None, Max2x2, Average2x2, GlobalAverage };
+
+std::string_view name(Pool pool);  // as plans have it: "none", "max2x2", ...
+// Throws std::invalid_argument listing the pools there are.
+Pool parse_pool(std::string_view text);
 
 struct IntegerLayer {
     std::string name;  // a C identifier, unique in the network
@@ -39,14 +43,33 @@ struct IntegerLayer {
     int shift = 0;                         // 0..31
 
     // After pooling.
-    int output_height() const {
-        return pool == Pool::Max2x2 ? shape.out_height() / 2 : shape.out_height();
-    }
+    int output_height() const { return pooled(shape.out_height()); }
 
-    int output_width() const {
-        return pool == Pool::Max2x2 ? shape.out_width() / 2 : shape.out_width();
+    int output_width() const { return pooled(shape.out_width()); }
+
+  private:
+    int pooled(int length) const {
+        if (pool == Pool::GlobalAverage) return 1;
+        return pool == Pool::None ? length : length / 2;
     }
 };
+
+// Element-wise addition of two tensors of bytes with requantisation, as residual connections need it:
+//
+//   y = clamp( floor( (multiplier_a * a + multiplier_b * b + bias) / 2^shift ), 0, 2^output_bits - 1 )
+//
+// Rounding half up is 2^(shift - 1) inside the bias. With a shift of 16 two outputs are clamped at once.
+struct Addition {
+    int elements = 0;
+    int multiplier_a = 0;  // 0 .. 2^15 - 1
+    int multiplier_b = 0;
+    std::int32_t bias = 0;  // within 2^30
+    int shift = 16;         // 0..31
+    int output_bits = 8;    // 2..8
+};
+
+// Throws std::invalid_argument naming the field that is outside its range.
+void check(const Addition& addition);
 
 struct IntegerNetwork {
     std::string name;

@@ -79,12 +79,10 @@ IntegerLayer read_layer(const traces::Table& table, std::size_t row) {
     }
     layer.output_bits = small_field(table, row, "output_bits");
     layer.shift = small_field(table, row, "shift");
-    const std::string& pool = table.text(row, "pool");
-    if (pool == "max2x2") {
-        layer.pool = Pool::Max2x2;
-    } else if (pool != "none") {
-        throw std::runtime_error(table.where(row) + ": column 'pool' holds '" + pool +
-                                 "', which is neither none nor max2x2");
+    try {
+        layer.pool = parse_pool(table.text(row, "pool"));
+    } catch (const std::invalid_argument& error) {
+        throw std::runtime_error(table.where(row) + ": column 'pool' holds " + error.what());
     }
     return layer;
 }
@@ -99,7 +97,7 @@ std::vector<std::string> write_layer(const IntegerLayer& layer) {
             shape,
             to_string(layer.precision),
             std::to_string(layer.output_bits),
-            layer.pool == Pool::Max2x2 ? "max2x2" : "none",
+            std::string(name(layer.pool)),
             std::to_string(layer.shift)};
 }
 

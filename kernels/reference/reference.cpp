@@ -2,6 +2,7 @@
 #include "kernels/reference/reference.h"
 
 #include <algorithm>
+#include <numeric>
 #include <stdexcept>
 
 namespace mixq::kernels {
@@ -43,19 +44,34 @@ std::int32_t accumulate_one(
     return sum;
 }
 
-std::vector<std::uint8_t> max_pool_2x2(std::span<const std::uint8_t> input,
-                                       int channels,
-                                       int height,
-                                       int width) {
+std::uint8_t average(int sum, int count) {
+    return static_cast<std::uint8_t>((sum + count / 2) / count);
+}
+
+std::vector<std::uint8_t> pool_2x2(
+    Pool pool, std::span<const std::uint8_t> input, int channels, int height, int width) {
     std::vector<std::uint8_t> output;
     for (int c = 0; c < channels; ++c) {
         for (int y = 0; y + 1 < height; y += 2) {
             for (int x = 0; x + 1 < width; x += 2) {
                 const std::uint8_t* top = &input[(c * height + y) * width + x];
                 const std::uint8_t* bottom = top + width;
-                output.push_back(std::max({top[0], top[1], bottom[0], bottom[1]}));
+                output.push_back(pool == Pool::Max2x2
+                                     ? std::max({top[0], top[1], bottom[0], bottom[1]})
+                                     : average(top[0] + top[1] + bottom[0] + bottom[1], 4));
             }
         }
+    }
+    return output;
+}
+
+std::vector<std::uint8_t> global_average(std::span<const std::uint8_t> input, int channels) {
+    std::vector<std::uint8_t> output;
+    const std::size_t count = input.size() / static_cast<std::size_t>(channels);
+    for (std::size_t at = 0; at < input.size(); at += count) {
+        const auto plane = input.subspan(at, count);
+        output.push_back(
+            average(std::accumulate(plane.begin(), plane.end(), 0), static_cast<int>(count)));
     }
     return output;
 }
@@ -104,7 +120,23 @@ std::vector<std::uint8_t> reference_layer(const IntegerLayer& layer,
             sums[i], layer.multiplier[out], layer.bias[out], layer.shift, layer.output_bits));
     }
     if (layer.pool == Pool::None) return output;
-    return max_pool_2x2(output, layer.shape.out_channels, height, width);
+    if (layer.pool == Pool::GlobalAverage) return global_average(output, layer.shape.out_channels);
+    return pool_2x2(layer.pool, output, layer.shape.out_channels, height, width);
+}
+
+std::vector<std::uint8_t> reference_add(const Addition& addition,
+                                        std::span<const std::uint8_t> a,
+                                        std::span<const std::uint8_t> b) {
+    check(addition);
+    std::vector<std::uint8_t> output;
+    for (int i = 0; i < addition.elements; ++i) {
+        const auto at = static_cast<std::size_t>(i);
+        const std::int64_t sum = std::int64_t{addition.multiplier_a} * a[at] +
+                                 std::int64_t{addition.multiplier_b} * b[at] + addition.bias;
+        output.push_back(static_cast<std::uint8_t>(std::clamp<std::int64_t>(
+            sum >> addition.shift, 0, (std::int64_t{1} << addition.output_bits) - 1)));
+    }
+    return output;
 }
 
 std::vector<std::int32_t> reference_logits(const IntegerNetwork& network,

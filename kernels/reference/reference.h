@@ -24,6 +24,10 @@ std::uint8_t reference_requantise(std::int32_t accumulator,
 std::vector<std::uint8_t> reference_layer(const IntegerLayer& layer,
                                           std::span<const std::uint8_t> input);
 
+std::vector<std::uint8_t> reference_add(const Addition& addition,
+                                        std::span<const std::uint8_t> a,
+                                        std::span<const std::uint8_t> b);
+
 std::vector<std::int32_t> reference_logits(const IntegerNetwork& network,
                                            std::span<const std::uint8_t> input);
 
