@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <stdexcept>
 
+#include "kernels/analytic.h"
 #include "kernels/kernel.h"
 
 namespace mixq::costmodel {
@@ -56,6 +58,19 @@ std::string lesson(const std::string& kernel,
                    traces::Precision precision) {
     return "; teach it with: mixq-sim trace --kernel " + kernel + " --layer " + to_string(layer) +
            " --bits " + to_string(precision) + " -o more.csv, and fit more.csv beside the others";
+}
+
+// Of kernels that pack actual weights, those of structure() decide: bell-shaped ones may fit where not all do.
+std::optional<std::string> refusal(const kernels::Kernel& kernel,
+                                   const traces::Layer& layer,
+                                   traces::Precision precision) {
+    if (kernels::has_closed_work(kernel.name())) return kernel.refuses(layer, precision);
+    try {
+        kernels::structure(kernel.name(), layer, precision);
+        return std::nullopt;
+    } catch (const std::runtime_error& error) {
+        return error.what();
+    }
 }
 
 bool same_work(const std::vector<kernels::WorkTerm>& left,
@@ -216,11 +231,21 @@ Prediction LatencyModel::predict(const traces::Layer& layer,
     std::optional<Prediction> best;
     std::string reasons;
     bool known = !kernel;
-    for (std::size_t i = 0; i < data_->kernels.size(); ++i) {
+    // Kernels that are there to be deployed first: where one of them fits, baselines are not asked.
+    std::vector<std::size_t> order(data_->kernels.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_partition(order.begin(), order.end(), [&](std::size_t i) {
+        return data_->kernels[i]->purpose() == kernels::Purpose::Deploy;
+    });
+    for (const std::size_t i : order) {
         const std::string& candidate = data_->content.kernels[i].law.kernel;
         if (kernel && candidate != *kernel) continue;
+        if (best && data_->kernels[i]->purpose() != kernels::Purpose::Deploy &&
+            kernels::find_kernel(best->kernel).purpose() == kernels::Purpose::Deploy) {
+            break;
+        }
         known = true;
-        std::optional<std::string> reason = data_->kernels[i]->refuses(layer, precision);
+        std::optional<std::string> reason = refusal(*data_->kernels[i], layer, precision);
         if (reason) {
             *reason = candidate + ": " + *reason;
         } else {

@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "kernels/baselines/hikonv.h"
+#include "kernels/baselines/ulppack.h"
 #include "kernels/kernel.h"
 #include "kernels/slbc/deep.h"
 #include "kernels/slbc/literal.h"
@@ -183,6 +185,53 @@ Terms tinyengine_work(const Layer& layer, Precision) {
             {"channels", channels}};
 }
 
+// baselines/hikonv.c
+Terms hikonv_work(const Layer& layer, Precision precision) {
+    const auto plan = hikonv::plan(layer, precision);
+    if (!plan) throw std::invalid_argument("no work: the kernel refuses this layer");
+    const bool depthwise = layer.kind == LayerKind::Depthwise;
+    const double lines = layer.out_height();
+    const double fields = plan->shape.elements;
+    const double all_rows = layer.in_channels * layer.kernel_height;
+    const double filter_rows = layer.filter_channels() * layer.kernel_height;
+    const double filters = lines * layer.out_channels;
+    const double groups = filters * ceil_divide(filter_rows, plan->group);
+    const double row_sums = plan->strips * fields + layer.kernel_width - 1;
+    return {{"multiplies", filters * filter_rows * plan->strips},
+            {"segments", groups * plan->strips * plan->shape.fields()},
+            {"group strips", groups * plan->strips},
+            {"groups", groups},
+            {"starts", filters * row_sums},
+            {"window fields", lines * all_rows * plan->strips * fields},
+            {"window sums", (depthwise ? filters : lines) * row_sums},
+            {"outputs", outputs_of(layer)},
+            {"packed words", lines * all_rows * plan->strips},
+            {"packed elements", lines * all_rows * layer.width}};
+}
+
+// baselines/ulppack.c
+Terms ulppack_work(const Layer& layer, Precision precision) {
+    const auto plan = ulppack::plan(layer, precision);
+    if (!plan) throw std::invalid_argument("no work: the kernel refuses this layer");
+    const double pixels = pixels_of(layer);
+    const double groups = plan->words / plan->depth;
+    const double computed = pixels > 1 ? 2 * ceil_divide(pixels, 2) : 1;
+    const double blocks = pixels > 1 ? ceil_divide(pixels, 2) * ceil_divide(layer.out_channels, 2)
+                                     : ceil_divide(layer.out_channels, 4);
+    const std::string kind = pixels > 1 ? "" : "vector ";
+    const double elements = computed * layer.kernel_height * layer.kernel_width * layer.in_channels;
+    const bool own = layer.in_channels % 4 == 0 && plan->shape.elements != 3 &&
+                     plan->shape.elements * plan->shape.bits == 32;
+    return {{kind + "words", blocks * plan->words},
+            {kind + "extractions", blocks * groups},
+            {kind + "blocks", blocks},
+            {"outputs", computed * layer.out_channels},
+            {"pixels", computed},
+            {"taps", computed * layer.kernel_height * layer.kernel_width},
+            {own ? "expanded words" : "single bytes", own ? elements / 4 : elements},
+            {"filled words", computed * plan->words}};
+}
+
 // slbc/row.h with slbc_literal.c or slbc_reordered.c
 Terms row_work(const Layer& layer, Precision precision, bool overlaps) {
     const auto plan = slbc::plan_row(layer, precision);
@@ -271,6 +320,8 @@ constexpr Entry kWork[] = {
     {"tinyengine", tinyengine_work},
     {"cmix", cmix_work},
     {"wpc-ddd", wpc_ddd_work},
+    {"hikonv", hikonv_work},
+    {"ulppack", ulppack_work},
     {"slbc", slbc_work},
     {"rp-slbc", rp_slbc_work},
     {"slbc-deep", slbc_deep_work},

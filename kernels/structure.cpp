@@ -1,7 +1,9 @@
 // Routines of generated kernels, lowered once and remembered.
 #include <map>
 #include <mutex>
+#include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "kernels/analytic.h"
 #include "kernels/kernel.h"
@@ -31,17 +33,31 @@ std::optional<Structure> lowered(std::string_view kernel,
 std::optional<Structure> structure(std::string_view kernel,
                                    const traces::Layer& layer,
                                    traces::Precision precision) {
+    struct Known {
+        std::optional<Structure> structure;
+        std::string why_not;
+    };
+
     static std::mutex mutex;
-    static std::map<std::string, std::optional<Structure>> known;
+    static std::map<std::string, Known> all;
     const std::string key =
         std::string(kernel) + " " + to_string(layer) + " " + to_string(precision);
+    const auto answer = [](const Known& known) {
+        if (!known.why_not.empty()) throw std::runtime_error(known.why_not);
+        return known.structure;
+    };
     {
         const std::lock_guard lock(mutex);
-        if (const auto found = known.find(key); found != known.end()) return found->second;
+        if (const auto found = all.find(key); found != all.end()) return answer(found->second);
     }
-    const std::optional<Structure> made = lowered(kernel, layer, precision);
+    Known known;
+    try {
+        known.structure = lowered(kernel, layer, precision);
+    } catch (const std::runtime_error& error) {
+        known.why_not = error.what();
+    }
     const std::lock_guard lock(mutex);
-    return known.emplace(key, made).first->second;
+    return answer(all.emplace(key, std::move(known)).first->second);
 }
 
 }  // namespace mixq::kernels

@@ -16,7 +16,7 @@
 #include "costmodel/model.h"
 #include "tools/commands.h"
 #include "tools/console.h"
-#include "tools/heat_map.h"
+#include "tools/model_pictures.h"
 #include "traces/file.h"
 #include "traces/table.h"
 

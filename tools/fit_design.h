@@ -20,10 +20,12 @@ const std::vector<std::string>& layer_families();
 // the kernel's coefficients best (costmodel::d_optimal on its analytic work).
 Suite fit_suite();
 
-// Forty layers of another draw, none of them in the fit suite, each at a pair of bits of its own, with every kernel that takes it.
+// Forty layers of another draw, none of them in the fit suite, each at a pair of bits of its own, with every kernel that is there to
+// be deployed and three of the others.
 Suite hold_out_suite();
 
-// All 49 pairs of two layers with every kernel that packs bits.
+// All 49 pairs of two layers with every kernel that is there to be deployed. Some of these runs, and of the hold-out's, are for tracing
+// to leave out: where the weights do not pack.
 Suite pairs_suite();
 
 }  // namespace mixq::tools

@@ -16,7 +16,7 @@
 #include "kernels/network/memory_plan.h"
 #include "tools/commands.h"
 #include "tools/console.h"
-#include "tools/heat_map.h"
+#include "tools/model_pictures.h"
 #include "traces/file.h"
 
 namespace mixq::tools {
@@ -59,7 +59,6 @@ LayerCost cost_of(const LatencyModel& model,
         candidates.push_back(model.predict(layer.shape, layer.precision));
         for (const std::string& kernel : model.kernels()) {
             if (kernel == candidates.front().kernel) continue;
-            if (kernels::find_kernel(kernel).refuses(layer.shape, layer.precision)) continue;
             try {
                 candidates.push_back(model.predict(layer.shape, layer.precision, kernel));
             } catch (const std::runtime_error&) {

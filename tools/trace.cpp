@@ -75,12 +75,23 @@ std::vector<KernelRun> requested_runs(const Options& options) {
 }
 
 // Leaves out what a kernel refuses and says so, once per kernel, bits and reason.
-std::vector<KernelRun> accepted_runs(const std::vector<KernelRun>& runs) {
+std::vector<KernelRun> accepted_runs(const std::vector<KernelRun>& runs, const Options& options) {
+    std::vector<std::optional<std::string>> whys(runs.size());
+    in_parallel(runs.size(), options.jobs, [&](std::size_t i) {
+        const KernelRun& run = runs[i];
+        const kernels::Kernel& kernel = kernels::find_kernel(run.kernel);
+        whys[i] = kernel.refuses(run.layer, run.precision);
+        if (!whys[i] || kernel.purpose() != kernels::Purpose::Deploy) return;
+        // It cannot promise to hold any weights; it may hold those that are traced.
+        const kernels::IntegerNetwork network = kernels::random_layer(
+            run.layer, run.precision, kernels::WeightKind::BellShaped, options.seed);
+        whys[i] = kernels::refusal(run.kernel, network.layers.front());
+    });
     std::vector<KernelRun> accepted;
     std::map<std::string, int> refused;
-    for (const KernelRun& run : runs) {
-        const auto why = kernels::find_kernel(run.kernel).refuses(run.layer, run.precision);
-        if (why) {
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+        const KernelRun& run = runs[i];
+        if (const auto& why = whys[i]) {
             ++refused[run.kernel + " " + to_string(run.precision) + ": " + *why];
         } else {
             accepted.push_back(run);
@@ -215,7 +226,7 @@ void check_against(const std::string& path,
 void run_trace(const Options& options) {
     if (options.list_kernels) return print_kernels();
     if (options.list_suites) return print_suites();
-    const std::vector<KernelRun> runs = accepted_runs(requested_runs(options));
+    const std::vector<KernelRun> runs = accepted_runs(requested_runs(options), options);
     const std::vector<traces::Record> records = trace(options, runs);
     if (options.json != "-" && options.output != "-") print_records(records);
     nlohmann::json json;

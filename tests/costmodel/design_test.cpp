@@ -30,12 +30,18 @@ TEST(Design, ChoosesEachRowOnceAndAsManyAsAsked) {
     EXPECT_EQ(d_optimal(rows, 500).chosen.size(), 200u);
 }
 
-TEST(Design, IsBetterConditionedThanTheRowsAsTheyCome) {
+// Most draws of 24 rows hardly know the rare columns.
+TEST(Design, IsBetterConditionedThanNineInTenRandomChoices) {
     const auto rows = lopsided_rows(400);
     const Design design = d_optimal(rows, 24);
-    const std::vector<std::vector<double>> first(rows.begin(), rows.begin() + 24);
-    EXPECT_LT(design.condition, 0.6 * condition_number(first));
-    EXPECT_LT(design.condition, 0.6 * condition_number(rows));
+    std::mt19937_64 engine(7);
+    int worse = 0;
+    for (int draw = 0; draw < 40; ++draw) {
+        std::vector<std::vector<double>> drawn;
+        for (int i = 0; i < 24; ++i) drawn.push_back(rows[engine() % rows.size()]);
+        worse += condition_number(drawn) > design.condition ? 1 : 0;
+    }
+    EXPECT_GE(worse, 36);
 }
 
 TEST(Design, OfEqualRowsIsTheSameEveryTime) {

@@ -8,8 +8,8 @@
 
 namespace mixq::tools {
 
-// The 49 pairs of one layer: a cell per pair, darker for more cycles, with the predicted cycles in thousands and MAC per cycle as a
-// tooltip. Pairs that are not given stay empty.
+// The 49 pairs of one layer: a cell per pair with its predicted cycles in thousands; kernel, interval and MAC per cycle as a tooltip.
+// Pairs that are not given stay empty.
 std::string heat_map_svg(const std::string& title,
                          double macs,
                          const std::vector<costmodel::PairPrediction>& pairs);

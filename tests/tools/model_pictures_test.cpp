@@ -1,5 +1,5 @@
 // The laws of the cost model's pictures.
-#include "tools/heat_map.h"
+#include "tools/model_pictures.h"
 
 #include <algorithm>
 #include <string>
@@ -30,17 +30,13 @@ TEST(HeatMap, HasACellForEveryPairAndStandsOnItsOwn) {
     EXPECT_NE(svg.find("xmlns=\"http://www.w3.org/2000/svg\""), std::string::npos);
     EXPECT_NE(svg.find("<style>"), std::string::npos);
     EXPECT_NE(svg.find("a &lt;layer&gt;"), std::string::npos);
-    EXPECT_EQ(svg.find("<layer>"), std::string::npos);
+    EXPECT_EQ(svg.find("a <layer>"), std::string::npos);
 }
 
-TEST(HeatMap, ShowsTheFastestLightestAndTheSlowestDarkest) {
+TEST(HeatMap, SaysKernelAndIntervalOfEachPair) {
     const std::string svg = heat_map_svg("layer", 1e6, all_pairs());
-    const std::size_t fastest = svg.find("w2a2: ");
-    const std::size_t slowest = svg.find("w8a8: ");
-    ASSERT_NE(fastest, std::string::npos);
-    ASSERT_NE(slowest, std::string::npos);
-    EXPECT_NE(svg.rfind("heat0\"", fastest), std::string::npos);
-    EXPECT_GT(svg.rfind("heat9\"", slowest), svg.rfind("<rect", slowest));
+    EXPECT_NE(svg.find("w2a3: 6,000 (5,400 .. 6,600) cycles, 166.67 MAC/cycle, kernel"),
+              std::string::npos);
 }
 
 TEST(HeatMap, LeavesOutPairsThatAreNotGiven) {
