@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "costmodel/error.h"
+#include "kernels/analytic.h"
 #include "traces/file.h"
 
 namespace mixq::costmodel {
@@ -212,6 +213,29 @@ void describe_rows(const std::vector<Record>& rows, KernelFit& fit) {
     fit.shapes = static_cast<int>(shapes.size());
 }
 
+// How schedules compare with estimates, as means of logarithms.
+void compare_estimates(const std::vector<Record>& rows, KernelFit& fit) {
+    std::map<std::string, std::vector<double>> logs;
+    for (const Record& row : rows) {
+        const std::optional<double> estimate =
+            kernels::estimated_cycles(row.kernel, row.layer, row.precision);
+        if (!estimate) return;
+        const double log = std::log(row.scheduled_cycles / *estimate);
+        logs[""].push_back(log);
+        logs[family_of(row.layer)].push_back(log);
+    }
+    double squares = 0;
+    for (const auto& [family, values] : logs) {
+        double sum = 0;
+        for (const double value : values) sum += value;
+        const double mean = sum / static_cast<double>(values.size());
+        fit.over_estimate[family] = std::exp(mean);
+        if (family.empty()) continue;
+        for (const double value : values) squares += (value - mean) * (value - mean);
+    }
+    fit.estimate_spread = std::sqrt(squares / static_cast<double>(rows.size()));
+}
+
 // One kernel's law and errors; nothing, and a warning, where its traces are too few.
 std::optional<KernelFit> fit_kernel(const std::vector<Record>& rows,
                                     const Eq12& equation,
@@ -233,7 +257,10 @@ std::optional<KernelFit> fit_kernel(const std::vector<Record>& rows,
     }
     fit.law = *law;
     fit.resource = *fit_resource(rows, *law);
-    if (rows.front().scheduled_cycles > 0) add_call(fit.law, rows.front());
+    if (rows.front().scheduled_cycles > 0) {
+        add_call(fit.law, rows.front());
+        compare_estimates(rows, fit);
+    }
     fit.factor = factor_of(equation, rows);
     fit.count_mape = count_error(held);
     const std::vector<Held> other_bits = of_kernel(without_bits, kernel);

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -54,6 +55,10 @@ TraceFile read_trace(const std::filesystem::path& path);
 struct KernelFit {
     CountLaw law;
     ResourceLaw resource;
+    // Of generated kernels: what a schedule takes over what the kernel estimates without one, by family of layers, "" for all; and the
+    // spread of its logarithm.
+    std::map<std::string, double> over_estimate;
+    double estimate_spread = 0;
     double factor = 1;      // of ModelForm::Eq12PerKernel
     double count_mape = 0;  // percent, of all instructions, shapes left out
     int rows = 0;

@@ -13,9 +13,16 @@ namespace mixq::costmodel {
 
 struct LatencyModel::Data {
     ModelContent content;
+    bool by_estimate = false;                     // see with_estimates()
     std::vector<const kernels::Kernel*> kernels;  // beside content.kernels
 
     // A prediction, or why there is none.
+    std::vector<kernels::WorkTerm> work(std::size_t kernel,
+                                        const traces::Layer& layer,
+                                        traces::Precision precision) const;
+    std::optional<std::string> refusal(std::size_t kernel,
+                                       const traces::Layer& layer,
+                                       traces::Precision precision) const;
     std::optional<std::string> cannot(std::size_t kernel,
                                       const traces::Layer& layer,
                                       traces::Precision precision,
@@ -60,19 +67,6 @@ std::string lesson(const std::string& kernel,
            " --bits " + to_string(precision) + " -o more.csv, and fit more.csv beside the others";
 }
 
-// Of kernels that pack actual weights, those of structure() decide: bell-shaped ones may fit where not all do.
-std::optional<std::string> refusal(const kernels::Kernel& kernel,
-                                   const traces::Layer& layer,
-                                   traces::Precision precision) {
-    if (kernels::has_closed_work(kernel.name())) return kernel.refuses(layer, precision);
-    try {
-        kernels::structure(kernel.name(), layer, precision);
-        return std::nullopt;
-    } catch (const std::runtime_error& error) {
-        return error.what();
-    }
-}
-
 bool same_work(const std::vector<kernels::WorkTerm>& left,
                const std::vector<kernels::WorkTerm>& right) {
     return std::equal(left.begin(),
@@ -95,6 +89,37 @@ bool indifferent(const KernelFit& fit,
 }
 
 }  // namespace
+
+// Of generated kernels, bell-shaped weights decide: they may fit where not all do.
+std::optional<std::string> LatencyModel::Data::refusal(std::size_t kernel,
+                                                       const traces::Layer& layer,
+                                                       traces::Precision precision) const {
+    const std::string_view name = kernels[kernel]->name();
+    if (kernels::has_closed_work(name)) return kernels[kernel]->refuses(layer, precision);
+    try {
+        if (by_estimate) {
+            kernels::estimated_cycles(name, layer, precision);
+        } else {
+            kernels::structure(name, layer, precision);
+        }
+        return std::nullopt;
+    } catch (const std::runtime_error& error) {
+        return error.what();
+    }
+}
+
+std::vector<kernels::WorkTerm> LatencyModel::Data::work(std::size_t kernel,
+                                                        const traces::Layer& layer,
+                                                        traces::Precision precision) const {
+    const KernelFit& fit = content.kernels[kernel];
+    if (!by_estimate || fit.over_estimate.empty()) {
+        return work_of(fit.law.kernel, layer, precision);
+    }
+    const double estimate = *kernels::estimated_cycles(fit.law.kernel, layer, precision);
+    auto ratio = fit.over_estimate.find(family_of(layer));
+    if (ratio == fit.over_estimate.end()) ratio = fit.over_estimate.find("");
+    return {{kernels::kScheduledTerm, estimate * ratio->second}, {kCallTerm, 1}};
+}
 
 std::optional<std::string> LatencyModel::Data::cannot(
     std::size_t kernel,
@@ -182,6 +207,7 @@ Prediction LatencyModel::Data::predict(std::size_t kernel,
     if (fit.spread_of_bits && !fit.precisions.contains(precision)) {
         spread = std::max(spread, (*fit.spread_of_bits)[form]);
     }
+    if (by_estimate) spread = std::hypot(spread, fit.estimate_spread);
     // A new run about a prediction whose errors are known from `shapes` left-out groups. The spread
     // is about the prediction, not about its mean: a kernel the equation is biased on gets a wide
     // interval instead of a shifted one.
@@ -222,6 +248,13 @@ LatencyModel LatencyModel::with_form(ModelForm form) const {
     return LatencyModel(std::move(data));
 }
 
+LatencyModel LatencyModel::with_estimates() const {
+    auto data = std::make_shared<Data>(*data_);
+    data->content.form = ModelForm::Resource;
+    data->by_estimate = true;
+    return LatencyModel(std::move(data));
+}
+
 Prediction LatencyModel::predict(const traces::Layer& layer,
                                  traces::Precision precision,
                                  const std::optional<std::string>& kernel) const {
@@ -245,11 +278,11 @@ Prediction LatencyModel::predict(const traces::Layer& layer,
             break;
         }
         known = true;
-        std::optional<std::string> reason = refusal(*data_->kernels[i], layer, precision);
+        std::optional<std::string> reason = data_->refusal(i, layer, precision);
         if (reason) {
             *reason = candidate + ": " + *reason;
         } else {
-            const std::vector<kernels::WorkTerm> work = work_of(candidate, layer, precision);
+            const std::vector<kernels::WorkTerm> work = data_->work(i, layer, precision);
             reason = data_->cannot(i, layer, precision, work);
             if (!reason) {
                 Prediction prediction = data_->predict(i, layer, precision, work);

@@ -40,6 +40,10 @@ class LatencyModel {
     // The same model predicting by another form than the one its hold-out preferred.
     LatencyModel with_form(ModelForm form) const;
 
+    // The resource form by estimates of generated kernels instead of their schedules: milliseconds for a pair that was never asked for
+    // instead of a second, and wider intervals. What a search fills its tables with.
+    LatencyModel with_estimates() const;
+
     // With a kernel named: that one. Without: the fastest of those the model knows that fits.
     // Throws std::runtime_error if none does (Unknown means stop: no default). Safe to call from
     // several threads.

@@ -101,6 +101,10 @@ void add_kernel(Table& table, const KernelFit& kernel) {
         }
     }
     // The class column holds the family of layers.
+    for (const auto& [family, ratio] : kernel.over_estimate) {
+        add("over_estimate", family, "", ratio);
+    }
+    if (!kernel.over_estimate.empty()) add("estimate_spread", "", "", kernel.estimate_spread);
     for (const auto& [family, cycles] : kernel.resource.per_execution) {
         for (std::size_t t = 0; t < cycles.size(); ++t) {
             add("block", family, kernel.resource.terms[t], cycles[t]);
@@ -175,6 +179,10 @@ class KernelReader {
             (*kernel.spread_of_bits)[form()] = at_least(0);
         } else if (item == "count") {
             read_count(kernel.law);
+        } else if (item == "over_estimate") {
+            kernel.over_estimate[table_.text(row_, "class")] = positive();
+        } else if (item == "estimate_spread") {
+            kernel.estimate_spread = at_least(0);
         } else if (item == "block") {
             read_block(kernel.resource);
         } else {

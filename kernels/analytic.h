@@ -28,6 +28,12 @@ std::optional<Structure> structure(std::string_view kernel,
                                    const traces::Layer& layer,
                                    traces::Precision precision);
 
+// The cycles of a generated kernel's cheapest packing by its own estimate, without scheduling anything: milliseconds instead of a second.
+// Of kernels that estimate nothing, the schedule's. Remembered; throws and answers nothing as structure() does.
+std::optional<double> estimated_cycles(std::string_view kernel,
+                                       const traces::Layer& layer,
+                                       traces::Precision precision);
+
 // Whether kernels::work is a closed form of layer and bits; else it comes from structure().
 bool has_closed_work(std::string_view kernel);
 

@@ -1,4 +1,4 @@
-// Routines of generated kernels, lowered once and remembered.
+// Routines of generated kernels, lowered or estimated once and remembered.
 #include <map>
 #include <mutex>
 #include <stdexcept>
@@ -28,36 +28,83 @@ std::optional<Structure> lowered(std::string_view kernel,
                      static_cast<std::uint32_t>(packed.weights.size())};
 }
 
+std::optional<double> estimated(std::string_view kernel,
+                                const traces::Layer& layer,
+                                traces::Precision precision) {
+    const IntegerNetwork network =
+        random_layer(layer, precision, WeightKind::BellShaped, kAnalyticSeed);
+    const Kernel& found = find_kernel(kernel);
+    const std::vector<Candidate> candidates = found.candidates(network.layers.front());
+    // Without one, packing says what does not fit.
+    if (candidates.empty()) found.pack(network.layers.front());
+    if (candidates.empty() || candidates.front().estimated_cycles <= 0) {
+        const std::optional<Structure> exact = structure(kernel, layer, precision);
+        return exact ? std::optional(exact->scheduled_cycles) : std::nullopt;
+    }
+    return candidates.front().estimated_cycles;
+}
+
+// Answers by kernel, layer and bits, refusals included.
+template <typename Answer>
+class Memo {
+  public:
+    using Make = std::optional<Answer> (*)(std::string_view,
+                                           const traces::Layer&,
+                                           traces::Precision);
+
+    explicit Memo(Make make) : make_(make) {}
+
+    std::optional<Answer> get(std::string_view kernel,
+                              const traces::Layer& layer,
+                              traces::Precision precision) {
+        const std::string key =
+            std::string(kernel) + " " + to_string(layer) + " " + to_string(precision);
+        {
+            const std::lock_guard lock(mutex_);
+            if (const auto found = all_.find(key); found != all_.end()) {
+                return answer(found->second);
+            }
+        }
+        Known known;
+        try {
+            known.answer = make_(kernel, layer, precision);
+        } catch (const std::runtime_error& error) {
+            known.why_not = error.what();
+        }
+        const std::lock_guard lock(mutex_);
+        return answer(all_.emplace(key, std::move(known)).first->second);
+    }
+
+  private:
+    struct Known {
+        std::optional<Answer> answer;
+        std::string why_not;
+    };
+
+    static std::optional<Answer> answer(const Known& known) {
+        if (!known.why_not.empty()) throw std::runtime_error(known.why_not);
+        return known.answer;
+    }
+
+    Make make_;
+    std::mutex mutex_;
+    std::map<std::string, Known> all_;
+};
+
 }  // namespace
 
 std::optional<Structure> structure(std::string_view kernel,
                                    const traces::Layer& layer,
                                    traces::Precision precision) {
-    struct Known {
-        std::optional<Structure> structure;
-        std::string why_not;
-    };
+    static Memo<Structure> memo(lowered);
+    return memo.get(kernel, layer, precision);
+}
 
-    static std::mutex mutex;
-    static std::map<std::string, Known> all;
-    const std::string key =
-        std::string(kernel) + " " + to_string(layer) + " " + to_string(precision);
-    const auto answer = [](const Known& known) {
-        if (!known.why_not.empty()) throw std::runtime_error(known.why_not);
-        return known.structure;
-    };
-    {
-        const std::lock_guard lock(mutex);
-        if (const auto found = all.find(key); found != all.end()) return answer(found->second);
-    }
-    Known known;
-    try {
-        known.structure = lowered(kernel, layer, precision);
-    } catch (const std::runtime_error& error) {
-        known.why_not = error.what();
-    }
-    const std::lock_guard lock(mutex);
-    return answer(all.emplace(key, std::move(known)).first->second);
+std::optional<double> estimated_cycles(std::string_view kernel,
+                                       const traces::Layer& layer,
+                                       traces::Precision precision) {
+    static Memo<double> memo(estimated);
+    return memo.get(kernel, layer, precision);
 }
 
 }  // namespace mixq::kernels

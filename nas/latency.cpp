@@ -47,7 +47,10 @@ void require_layers(const LatencyTable& table, const std::vector<Precision>& bit
 }  // namespace
 
 LatencyFunction latency_of(const costmodel::LatencyModel& model) {
-    return [model](const traces::Layer& layer, Precision precision) {
+    // Scheduling every kernel for every pair of every layer would take an hour.
+    const bool quick = model.form() == costmodel::ModelForm::Resource;
+    return [model = quick ? model.with_estimates() : model](const traces::Layer& layer,
+                                                            Precision precision) {
         return model.predict(layer, precision).cycles;
     };
 }

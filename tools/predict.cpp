@@ -367,7 +367,9 @@ void run(const PredictOptions& options) {
     } else if (precision) {
         predict_layer(model, *layer, *precision, options);
     } else {
-        predict_pairs(model, *layer, options);
+        // Scheduling 49 pairs of every kernel would take minutes.
+        const bool quick = model.form() == costmodel::ModelForm::Resource;
+        predict_pairs(quick ? model.with_estimates() : model, *layer, options);
     }
 }
 
