@@ -189,7 +189,7 @@ void run_raw(CaseResult& result,
         machine, board, start->bss, std::vector<std::uint8_t>(start->bss_end - start->bss));
     machine.set_register(sim::kSp, start->stack);
     machine.set_instruction_limit(kMostInstructions);
-    machine.set_observer(&contest);
+    machine.set_observer(&contest, sim::Watching::Resolved);
     result.simulated =
         contest.second_call(machine, hexadecimal(result.fact.entry, result.fact.id), result.fact);
     result.instructions = contest.instructions();
@@ -208,7 +208,7 @@ void run_elf(CaseResult& result,
     sim::Machine machine(image, board);
     machine.set_instruction_limit(kMostInstructions);
     machine.reset();
-    machine.set_observer(&contest);
+    machine.set_observer(&contest, sim::Watching::Resolved);
     const std::vector<double> without = contest.second_call(machine, empty->address, result.fact);
     result.simulated = contest.second_call(machine, measured->address, result.fact);
     result.instructions = contest.instructions();
