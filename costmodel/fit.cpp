@@ -258,7 +258,11 @@ std::optional<KernelFit> fit_kernel(const std::vector<Record>& rows,
     fit.law = *law;
     fit.resource = *fit_resource(rows, *law);
     if (rows.front().scheduled_cycles > 0) {
-        add_call(fit.law, rows.front());
+        if (!add_call(fit.law, rows.front())) {
+            warnings.push_back("kernel " + kernel +
+                               " is not the one that was traced: trace it again, or predictions "
+                               "mix the two");
+        }
         compare_estimates(rows, fit);
     }
     fit.factor = factor_of(equation, rows);

@@ -92,20 +92,19 @@ std::vector<kernels::WorkTerm> work_of(const traces::Record& record) {
     return terms;
 }
 
-void add_call(CountLaw& law, const traces::Record& record) {
+bool add_call(CountLaw& law, const traces::Record& record) {
     const std::optional<kernels::Structure> exact =
         kernels::structure(record.kernel, record.layer, record.precision);
     const auto call = find_term(law.terms, kCallTerm);
-    for (std::size_t c = 0; exact && call && c < traces::kInstrClasses; ++c) {
-        const double around = static_cast<double>(record.counts.by_class[c]) -
-                              static_cast<double>(exact->counts.by_class[c]);
-        if (around < 0 || around > kMostAroundACall) {
-            throw std::runtime_error("record " + record.kernel + " " + to_string(record.layer) +
-                                     " " + to_string(record.precision) +
-                                     " is of another version of the kernel: trace it again");
-        }
-        law.per_unit[c][*call] = around;
+    if (!exact || !call) return false;
+    std::array<double, traces::kInstrClasses> around{};
+    for (std::size_t c = 0; c < around.size(); ++c) {
+        around[c] = static_cast<double>(record.counts.by_class[c]) -
+                    static_cast<double>(exact->counts.by_class[c]);
+        if (around[c] < 0 || around[c] > kMostAroundACall) return false;
     }
+    for (std::size_t c = 0; c < around.size(); ++c) law.per_unit[c][*call] = around[c];
+    return true;
 }
 
 std::optional<CountLaw> fit_law(std::span<const traces::Record> records) {

@@ -39,8 +39,9 @@ std::vector<kernels::WorkTerm> work_of(const traces::Record& record);
 bool counted(std::span<const kernels::WorkTerm> work);
 
 // What a call of a generated kernel costs around its routine, into the law's kCallTerm: the difference of a record to the routine that
-// is generated now. Throws std::runtime_error if that is not a few instructions: then the record is of other kernels.
-void add_call(CountLaw& law, const traces::Record& record);
+// is generated now. False if that is not a few instructions: then the record is of another version of the kernel, and nothing is
+// added.
+bool add_call(CountLaw& law, const traces::Record& record);
 
 // Fits the records of one kernel, each weighted by its instructions. Coefficients are at least 0:
 // a loop iteration retires no negative number of instructions, and a law that says so could predict
