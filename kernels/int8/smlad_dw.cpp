@@ -297,6 +297,8 @@ class Generator {
 
 class SmladDepthwise final : public Kernel {
   public:
+    Purpose purpose() const override { return Purpose::Deploy; }
+
     std::string_view name() const override { return "smlad-dw"; }
 
     std::string_view summary() const override {

@@ -12,6 +12,8 @@ namespace {
 
 class PackedDepthwise final : public Kernel {
   public:
+    Purpose purpose() const override { return Purpose::Deploy; }
+
     std::string_view name() const override { return "packed-dw"; }
 
     std::string_view summary() const override {
