@@ -57,18 +57,25 @@ std::vector<std::string> every_kernel() {
     return names;
 }
 
+bool may_be_deployed(const std::string& kernel) {
+    return kernels::find_kernel(kernel).purpose() == kernels::Purpose::Deploy;
+}
+
 // Everything the table needs: what was asked for, the candidates for "best", and the baselines.
 std::vector<KernelRun> runs_for(const Options& options) {
     std::vector<std::string> names = every_kernel();
-    const bool all =
-        options.kernels.empty() ||
-        std::find(options.kernels.begin(), options.kernels.end(), kBest) != options.kernels.end();
-    if (!all) {
-        for (const std::string& kernel : options.kernels) kernels::find_kernel(kernel);
+    const auto asked = [&](const std::string& name) {
+        return std::find(options.kernels.begin(), options.kernels.end(), name) !=
+               options.kernels.end();
+    };
+    for (const std::string& kernel : options.kernels) {
+        if (kernel != kBest) kernels::find_kernel(kernel);
+    }
+    if (!options.kernels.empty()) {
         std::erase_if(names, [&](const std::string& name) {
-            const auto is = [&](const std::string& other) { return other == name; };
-            return std::none_of(options.kernels.begin(), options.kernels.end(), is) &&
-                   std::none_of(std::begin(kBaselines), std::end(kBaselines), is);
+            const bool baseline = std::find(std::begin(kBaselines), std::end(kBaselines), name) !=
+                                  std::end(kBaselines);
+            return !asked(name) && !baseline && !(asked(kBest) && may_be_deployed(name));
         });
     }
     std::vector<KernelRun> runs = cross(names, options.layers, options.precisions);
@@ -104,6 +111,7 @@ const traces::Record* fastest(const Measured& measured,
                               const std::string& bits) {
     const traces::Record* best = nullptr;
     for (const std::string& kernel : every_kernel()) {
+        if (!may_be_deployed(kernel)) continue;
         const traces::Record* record = find(measured, key(kernel, layer, bits));
         if (record != nullptr && (best == nullptr || record->cycles < best->cycles)) best = record;
     }
@@ -127,6 +135,7 @@ std::vector<Row> rows_of(const Options& options, const Measured& measured) {
                 const traces::Record* record = kernel == kBest
                                                    ? fastest(measured, layer, bits)
                                                    : find(measured, key(kernel, layer, bits));
+                if (record == nullptr && kernel == kBest) continue;
                 if (record == nullptr) {
                     const auto why = kernels::find_kernel(kernel).refuses(
                         traces::parse_layer(layer), traces::parse_precision(bits));
@@ -269,9 +278,10 @@ void run_bench(Options options) {
 void add_bench(CLI::App& app) {
     auto options = std::make_shared<Options>();
     CLI::App* verb = app.add_subcommand("bench", "Compare kernels: MAC per cycle, cycles, bytes");
-    verb->add_option("--kernel",
-                     options->kernels,
-                     "Kernels, or best: the fastest that fits each layer (default: every kernel)");
+    verb->add_option(
+        "--kernel",
+        options->kernels,
+        "Kernels, or best: the fastest of those that may be deployed (default: every kernel)");
     verb->add_option("--layer", options->layers, "Layers, such as conv3x3:32x32@16x16")
         ->capture_default_str();
     verb->add_option("--bits",

@@ -105,7 +105,7 @@ stage build cmake --build --preset release --target mixq-sim --parallel "$jobs"
 
 mkdir -p -- "$out"
 step trace --suite demo -o "$out/traces.csv" --json "$out/traces.json"
-step bench --json "$out/bench.json"
+step bench --kernel best naive simd-int8 cmix rp-slbc --json "$out/bench.json"
 step fit "$out/traces.csv" -o "$out/model.csv" --json "$out/fit.json"
 step nas --space vgg_tiny --model "$out/model.csv" "${data[@]}" -o "$out/nas" --json "$out/nas.json"
 step deploy "$out/nas/plan.csv" -o "$out/firmware" --json "$out/deploy.json"
