@@ -106,6 +106,7 @@ std::vector<Held> hold_out_layers(const std::vector<Record>& rows,
             const std::optional<CountLaw> law = fit_law(kernel_rest);
             if (!law) continue;
             const std::optional<ResourceLaw> resource = fit_resource(kernel_rest, *law);
+            if (!resource) continue;
             const double factor = factor_of(*equation, kernel_rest);
             for (const Record& row : rows) {
                 if (row.kernel != kernel || label(row) != left_out) continue;
@@ -247,7 +248,9 @@ std::optional<KernelFit> fit_kernel(const std::vector<Record>& rows,
     const std::string& kernel = rows.front().kernel;
     const std::optional<CountLaw> law = fit_law(rows);
     const std::vector<Held> held = of_kernel(without_shape, kernel);
-    if (!law || fit.shapes < kMinimumShapes || held.empty()) {
+    const std::optional<ResourceLaw> resource =
+        law ? fit_resource(rows, *law) : std::optional<ResourceLaw>();
+    if (!resource || fit.shapes < kMinimumShapes || held.empty()) {
         const std::size_t terms = work_of(rows.front()).size();
         warnings.push_back("kernel " + kernel + ": " + std::to_string(fit.rows) + " rows of " +
                            std::to_string(fit.shapes) + " shapes are too few for a count law of " +
@@ -256,7 +259,7 @@ std::optional<KernelFit> fit_kernel(const std::vector<Record>& rows,
         return std::nullopt;
     }
     fit.law = *law;
-    fit.resource = *fit_resource(rows, *law);
+    fit.resource = *resource;
     if (rows.front().scheduled_cycles > 0) {
         if (!add_call(fit.law, rows.front())) {
             warnings.push_back("kernel " + kernel +
