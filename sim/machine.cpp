@@ -123,6 +123,13 @@ struct Machine::State {
     void forget_translations(std::uint32_t address, std::uint32_t bytes);
     template <typename Callback>
     void add_hook(int types, Callback* callback);
+
+    // From the address to the end of its region; 0 where there is none.
+    std::size_t bytes_in_region(std::uint32_t address) const {
+        const Region* region = board.find_region(address);
+        return region == nullptr ? 0 : region->bytes - (address - region->address);
+    }
+
     std::uint8_t* host(std::uint32_t address, std::uint32_t bytes) const;
     std::span<const std::uint8_t> code_bytes(std::uint32_t address, std::uint32_t bytes) const;
     std::uint32_t read_register(int reg) const;
@@ -1207,8 +1214,14 @@ Machine::~Machine() = default;
 Machine::Machine(Machine&&) noexcept = default;
 Machine& Machine::operator=(Machine&&) noexcept = default;
 
+// Regions that touch are one to a program: a tensor may begin in the DTCM and end in the SRAM behind it.
 void Machine::write(std::uint32_t address, std::span<const std::uint8_t> bytes) {
     if (bytes.empty()) return;
+    if (const std::size_t first = state_->bytes_in_region(address);
+        first > 0 && first < bytes.size()) {
+        write(address, bytes.first(first));
+        return write(address + static_cast<std::uint32_t>(first), bytes.subspan(first));
+    }
     std::uint8_t* to = state_->host(address, static_cast<std::uint32_t>(bytes.size()));
     if (to == nullptr) {
         throw std::runtime_error("cannot write " + std::to_string(bytes.size()) + " bytes at " +
@@ -1226,6 +1239,11 @@ void Machine::write(std::uint32_t address, std::span<const std::uint8_t> bytes) 
 
 void Machine::read(std::uint32_t address, std::span<std::uint8_t> bytes) const {
     if (bytes.empty()) return;
+    if (const std::size_t first = state_->bytes_in_region(address);
+        first > 0 && first < bytes.size()) {
+        read(address, bytes.first(first));
+        return read(address + static_cast<std::uint32_t>(first), bytes.subspan(first));
+    }
     const std::uint8_t* from = state_->host(address, static_cast<std::uint32_t>(bytes.size()));
     if (from == nullptr) {
         throw std::runtime_error("cannot read " + std::to_string(bytes.size()) + " bytes at " +
