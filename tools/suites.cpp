@@ -34,16 +34,23 @@ Suite demo_suite() {
                                            "fc:128x128"};
     // Bits whose fields the packed kernel lays out in other ways than those of the three pairs.
     const std::vector<std::string> wide = {
-        "conv3x3:8x8@16x16", "conv3x3:24x24@10x10", "conv3x3:3x16@32x32", "conv1x1:64x64@8x8"};
-    Suite suite{"demo", "five kernels, w2a2 to w8a8, conv3x3, conv1x1 and fc layers", {}};
+        "conv3x3:8x8@16x16", "conv3x3:24x24@10x10", "conv3x3:3x16@32x32"};
+    Suite suite{"demo", "eight kernels, w2a2 to w8a8, conv3x3, conv1x1 and fc layers", {}};
     const auto add = [&](const std::vector<KernelRun>& runs) {
         suite.runs.insert(suite.runs.end(), runs.begin(), runs.end());
     };
-    suite.runs = cross(
-        {"naive", "simd-int8", "slbc", "rp-slbc", "slbc-deep"}, layers, {"w2a2", "w3a3", "w4a4"});
-    add(cross({"naive", "simd-int8"}, layers, {"w8a8"}));
-    add(cross({"naive", "simd-int8"}, ends, {"w8a8"}));
-    add(cross({"slbc-deep"}, wide, {"w2a8", "w5a5", "w6a3"}));
+    const std::vector<std::string> spatial(layers.begin(), layers.begin() + 6);
+    const std::vector<std::string> pointwise(layers.begin() + 6, layers.end());
+    const std::vector<std::string> heads(ends.begin() + 3, ends.end());
+    const std::vector<std::string> low = {"w2a2", "w3a3", "w4a4"};
+    add(cross({"naive", "simd-int8", "slbc", "rp-slbc", "smlad-gemm"}, spatial, low));
+    add(cross({"naive", "simd-int8", "slbc", "smlad-gemm"}, pointwise, low));
+    add(cross({"rp-conv", "winograd"}, spatial, low));
+    add(cross({"dual-gemm"}, pointwise, low));
+    add(cross({"naive", "simd-int8", "smlad-gemm"}, layers, {"w8a8"}));
+    add(cross({"naive", "simd-int8", "smlad-gemm"}, ends, {"w8a8"}));
+    add(cross({"dual-gemm"}, heads, low));
+    add(cross({"rp-conv"}, wide, {"w2a8", "w6a3"}));
     return suite;
 }
 
