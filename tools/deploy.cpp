@@ -38,22 +38,20 @@ kernels::Choice choose_measured(const Measurement& measurement,
     kernels::Choice choice;
     std::optional<std::uint64_t> least;
     std::string others;
-    const auto note = [&](const std::string& kernel, const std::string& what) {
-        others += (others.empty() ? "" : "; ") + kernel + " " + what;
+    const auto note = [&](const std::string& kernel, std::uint64_t cycles) {
+        others += (others.empty() ? "" : ", ") + kernel + " " +
+                  grouped(static_cast<std::int64_t>(cycles));
     };
     for (const kernels::Kernel* kernel : kernels::all_kernels()) {
         if (kernel->purpose() != kernels::Purpose::Deploy) continue;
         const std::string name(kernel->name());
-        if (const auto why = kernels::refusal(name, layer)) {
-            note(name, *why);
-            continue;
-        }
+        if (kernels::refusal(name, layer)) continue;
         const std::uint64_t cycles = measurement.simulate(measurement.build(name, layer)).cycles;
         if (least && cycles >= *least) {
-            note(name, grouped(static_cast<std::int64_t>(cycles)));
+            note(name, cycles);
             continue;
         }
-        if (least) note(choice.kernel, grouped(static_cast<std::int64_t>(*least)));
+        if (least) note(choice.kernel, *least);
         least = cycles;
         choice.kernel = name;
     }
@@ -217,12 +215,18 @@ void print_deployment(const Deployment& deployment,
                     count(weights),
                     count(code),
                     ""});
-    std::fputs(
-        format_columns(
-            {"layer", "shape", "bits", "kernel", "cycles", "MAC/cycle", "weights", "code", "note"},
-            rows)
-            .c_str(),
-        stdout);
+    std::fputs(format_columns({"layer",
+                               "shape",
+                               "bits",
+                               "kernel",
+                               "cycles",
+                               "MAC/cycle",
+                               "weights",
+                               "code",
+                               "others, cycles"},
+                              rows)
+                   .c_str(),
+               stdout);
     std::printf(
         "\n%s ms at %s MHz on %s, memory %s; RAM %s bytes (activations and scratch %s), flash %s "
         "bytes\n",

@@ -20,7 +20,7 @@ struct PairCycles {
     double cmix = 0;
     double slbc = 0;       // Algorithm 1
     double rp_slbc = 0;    // Algorithm 2
-    double best_int8 = 0;  // the fastest deployable one at 8 x 8 bits: what scheduling alone brings
+    double best_int8 = 0;  // the fastest deployable one at 8 x 8 bits: scheduled, without packing
 };
 
 struct Figures {

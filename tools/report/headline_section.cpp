@@ -101,8 +101,8 @@ std::string conditions(const Inputs& inputs) {
     if (!inputs.records.empty()) {
         const traces::Provenance& from = inputs.records.front().provenance;
         return text + "Simulated on " + from.board + " (" + from.core + ") at " +
-               fixed(static_cast<double>(from.clock_hz) / 1e6, 0) + " MHz; memory: " + from.memory +
-               "; " + from.compiler + ".";
+               fixed(static_cast<double>(from.clock_hz) / 1e6, 0) +
+               " MHz; kernels traced with memory " + from.memory + "; " + from.compiler + ".";
     }
     if (inputs.deployment) {
         return text + "Simulated at " +

@@ -13,8 +13,8 @@ namespace mixq::tools::report {
 namespace {
 
 // Known kernels from slow to fast, each with its colour.
-constexpr std::array<std::string_view, 5> kKnownKernels = {
-    "naive", "simd-int8", "slbc", "rp-slbc", "slbc-deep"};
+constexpr std::array<std::string_view, 8> kKnownKernels = {
+    "naive", "simd-int8", "slbc", "rp-slbc", "rp-conv", "dual-gemm", "smlad-gemm", "winograd"};
 constexpr std::size_t kColours = 8;
 
 struct Section {
