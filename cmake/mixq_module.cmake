@@ -41,6 +41,7 @@ function(mixq_test name)
   target_include_directories(tests_${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(tests_${name} PRIVATE ${ARG_LINK} GTest::gtest_main)
   mixq_compile_options(tests_${name})
+  target_link_options(tests_${name} PRIVATE -fno-lto) # see sim/CMakeLists.txt
   if(ARG_AS_ONE)
     add_test(NAME tests_${name} COMMAND tests_${name})
     set_tests_properties(tests_${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")

@@ -335,23 +335,51 @@ bool Emitter::skip_by_host_flags(std::uint8_t condition, Label& skip) {
     if (host_flags_ == HostFlags::Unknown) return false;
     const bool of_result = condition < 2 || condition == 4 || condition == 5;
     if (host_flags_ == HostFlags::Result && !of_result) return false;
-    using Jump = void (CodeGenerator::*)(const Label&, LabelType);
     // The opposite of each condition; after a subtraction the guest's carry is the host's, negated.
-    constexpr Jump kOpposite[] = {&CodeGenerator::jne,
-                                  &CodeGenerator::je,
-                                  &CodeGenerator::jb,
-                                  &CodeGenerator::jae,
-                                  &CodeGenerator::jns,
-                                  &CodeGenerator::js,
-                                  &CodeGenerator::jno,
-                                  &CodeGenerator::jo,
-                                  &CodeGenerator::jbe,
-                                  &CodeGenerator::ja,
-                                  &CodeGenerator::jl,
-                                  &CodeGenerator::jge,
-                                  &CodeGenerator::jle,
-                                  &CodeGenerator::jg};
-    (this->*kOpposite[condition])(skip, T_NEAR);
+    switch (condition) {
+        case 0:
+            jne(skip, T_NEAR);
+            break;
+        case 1:
+            je(skip, T_NEAR);
+            break;
+        case 2:
+            jb(skip, T_NEAR);
+            break;
+        case 3:
+            jae(skip, T_NEAR);
+            break;
+        case 4:
+            jns(skip, T_NEAR);
+            break;
+        case 5:
+            js(skip, T_NEAR);
+            break;
+        case 6:
+            jno(skip, T_NEAR);
+            break;
+        case 7:
+            jo(skip, T_NEAR);
+            break;
+        case 8:
+            jbe(skip, T_NEAR);
+            break;
+        case 9:
+            ja(skip, T_NEAR);
+            break;
+        case 10:
+            jl(skip, T_NEAR);
+            break;
+        case 11:
+            jge(skip, T_NEAR);
+            break;
+        case 12:
+            jle(skip, T_NEAR);
+            break;
+        default:
+            jg(skip, T_NEAR);
+            break;
+    }
     return true;
 }
 
