@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds and runs every test: the release build with all tests, then the sanitizer build with
-# all but the slow ones. Ends with the time of each stage.
+# all but the slow ones and those that schedule whole kernels. Ends with the time of each stage.
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
