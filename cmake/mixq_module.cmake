@@ -36,6 +36,7 @@ function(mixq_test name)
   endif()
   if(MIXQ_SANITIZE)
     math(EXPR ARG_TIMEOUT "8 * ${ARG_TIMEOUT}") # unoptimised and instrumented: about that much slower
+    set(environment ENVIRONMENT "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/leaks.supp")
   endif()
   add_executable(tests_${name} ${ARG_SOURCES})
   target_include_directories(tests_${name} PRIVATE ${PROJECT_SOURCE_DIR})
@@ -44,9 +45,11 @@ function(mixq_test name)
   target_link_options(tests_${name} PRIVATE -fno-lto) # see sim/CMakeLists.txt
   if(ARG_AS_ONE)
     add_test(NAME tests_${name} COMMAND tests_${name})
-    set_tests_properties(tests_${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+    set_tests_properties(tests_${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"
+                                                  ${environment})
     return()
   endif()
   gtest_discover_tests(tests_${name} DISCOVERY_TIMEOUT 60
-                       PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+                       PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"
+                                  ${environment})
 endfunction()
