@@ -139,10 +139,6 @@ class Lowering {
 Body::Body() = default;
 Body::~Body() = default;
 
-void Body::append(const Code& code, const std::vector<Reg>& pool) {
-    straight(code, pool);
-}
-
 void Body::straight(const Code& code, std::vector<Reg> pool, std::array<std::uint8_t, 16> phase) {
     auto part = std::make_unique<Part>();
     part->code.code = code.insns;
@@ -173,7 +169,7 @@ Body& Body::loop(int count, Reg counter, const std::string& what) {
     if (count > 1) {
         Code setup;
         setup.mov(counter, static_cast<std::uint32_t>(count));
-        append(setup, {});
+        straight(setup, {});
     }
     Body& inside = add_loop(count, what);
     parts_.back()->step.subs(counter, counter, 1);
@@ -186,7 +182,7 @@ Body& Body::loop(int count, Slot counter, std::vector<Reg> pool, const std::stri
         const Reg value = setup.value();
         setup.mov(value, static_cast<std::uint32_t>(count));
         setup.str(value, {sp, counter.offset, kStackSpace});
-        append(setup, pool);
+        straight(setup, pool);
     }
     Body& inside = add_loop(count, what);
     Part& part = *parts_.back();

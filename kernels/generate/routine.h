@@ -52,7 +52,6 @@ class Body {
 
   private:
     Body& add_loop(int count, const std::string& what);
-    void append(const Code& code, const std::vector<Reg>& pool);
 
     std::vector<std::unique_ptr<Part>> parts_;
 };

@@ -17,8 +17,6 @@ namespace mixq::kernels::generate {
 
 namespace {
 
-constexpr int kCoreRegisters = 16;
-
 // How one attempt prefers.
 struct Strategy {
     int window = 16;        // how far beyond the oldest waiting instruction it looks
@@ -75,7 +73,7 @@ class Attempt {
     }
 
   private:
-    bool available(std::size_t k, int& new_values) const {
+    bool available(std::size_t k) const {
         if (done_[k] || waiting_for_[k] > 0) return false;
         const Node& node = graph_.nodes[k];
         int wanted = 0;
@@ -85,7 +83,6 @@ class Attempt {
             if (!place_[v].exists()) ++wanted;
             if (place_[v].exists() && left_[v] == mentions) ++given_back;
         }
-        new_values = wanted - given_back;
         if (wanted == 0) return true;
         const int room = static_cast<int>(free_.size()) + given_back - wanted;
         return k == oldest_ ? room >= 0 : room >= strategy_.reserve;
@@ -98,8 +95,7 @@ class Attempt {
         for (std::size_t k = oldest_; k < graph_.nodes.size() && seen < strategy_.window; ++k) {
             if (done_[k]) continue;
             ++seen;
-            int new_values = 0;
-            if (!available(k, new_values) || !accept(k)) continue;
+            if (!available(k) || !accept(k)) continue;
             if (found < 0 || score_[k] > score_[static_cast<std::size_t>(found)])
                 found = static_cast<int>(k);
         }
@@ -138,8 +134,7 @@ class Attempt {
         for (std::size_t k = oldest_; k < graph_.nodes.size() && seen < strategy_.window; ++k) {
             if (done_[k]) continue;
             ++seen;
-            int new_values = 0;
-            if (!available(k, new_values)) continue;
+            if (!available(k)) continue;
             if (found < 0 || ready_[k] < ready_[static_cast<std::size_t>(found)])
                 found = static_cast<int>(k);
         }
@@ -237,11 +232,11 @@ void polish(std::vector<Insn>& code, double& cycles, const Straight& straight, d
         const int step = static_cast<int>(random() % (2 * kReach)) - kReach;
         const int to = from + (step >= 0 ? step + 1 : step);
         if (to < 0 || to >= static_cast<int>(code.size())) continue;
+        if (!may_move(code, from, to)) continue;
         fixed.code = code;
         const Insn moved = fixed.code[static_cast<std::size_t>(from)];
         fixed.code.erase(fixed.code.begin() + from);
         fixed.code.insert(fixed.code.begin() + to, moved);
-        if (!may_move(code, from, to)) continue;
         const double now = judge.cycles(fixed.code);
         if (now > cycles) continue;
         cycles = now;
@@ -265,7 +260,6 @@ Scheduled schedule_anew(const Straight& straight, Scheduling how) {
     best.cycles = judge.cycles(best.code);
     if (how == Scheduling::AsWritten || straight.code.size() < 2) return best;
     const double floor = least_cycles(graph, straight.ending);
-    std::vector<Scheduled> good;
     for (const Strategy& strategy : strategies()) {
         if (best.cycles <= floor) break;
         auto code = Attempt(straight, graph, strategy).run();
