@@ -9,6 +9,9 @@ function(mixq_module name)
   target_include_directories(mixq_${name} PUBLIC ${PROJECT_SOURCE_DIR})
   target_link_libraries(mixq_${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
   mixq_compile_options(mixq_${name})
+  if(MIXQ_SANITIZE)
+    target_compile_options(mixq_${name} PRIVATE -O1) # the tests spend their time here
+  endif()
 endfunction()
 
 # Warnings and sanitizers, for every target of ours.
@@ -51,6 +54,5 @@ function(mixq_test name)
     return()
   endif()
   gtest_discover_tests(tests_${name} DISCOVERY_TIMEOUT 60
-                       PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"
-                                  ${environment})
+                       PROPERTIES TIMEOUT ${ARG_TIMEOUT} ${environment} LABELS "${ARG_LABELS}") # empty lists vanish: last
 endfunction()

@@ -13,20 +13,23 @@ BranchPredictor::BranchPredictor(const Parameters& parameters)
 std::uint32_t BranchPredictor::site(std::uint32_t address) {
     const auto [entry, added] =
         sites_by_address_.try_emplace(address, static_cast<std::uint32_t>(sites_.size()));
-    if (added) sites_.push_back({address, 0, -1});
+    if (added) {
+        const std::size_t entries = std::max<std::size_t>(btac_.size(), 1);
+        sites_.push_back({address, 0, static_cast<std::uint32_t>((address >> 1) % entries), -1});
+    }
     return entry->second;
 }
 
 std::uint8_t BranchPredictor::direction(const Compiled& code, Site& site, bool taken) {
     bool known = site.counter >= 0;
-    if (known && !btac_.empty()) known = btac_[(site.address >> 1) % btac_.size()] == site.address;
+    if (known && !btac_.empty()) known = btac_[site.entry] == site.address;
     // Static prediction: backward taken, forward and indirect not.
     const bool backward = code.target != 0 && code.target <= site.address;
     if (!known) site.counter = backward ? 2 : 1;
     const bool predicted = site.counter >= 2;
     site.counter = static_cast<std::int8_t>(taken ? std::min(3, site.counter + 1)
                                                   : std::max(0, site.counter - 1));
-    if (!btac_.empty() && taken) btac_[(site.address >> 1) % btac_.size()] = site.address;
+    if (!btac_.empty() && taken) btac_[site.entry] = site.address;
     std::uint8_t outcome = predicted == taken ? 0 : kWrongDirection;
     if (!known && taken && predicted) outcome |= kStaticallyTaken;
     return outcome;

@@ -22,6 +22,7 @@ class BranchPredictor {
     struct Site {
         std::uint32_t address = 0;
         std::uint32_t last_target = 0;
+        std::uint32_t entry = 0;   // of the BTAC
         std::int8_t counter = -1;  // two bits; -1: not met yet
     };
 

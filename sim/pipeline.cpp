@@ -101,7 +101,7 @@ struct Pipeline::State final : Engine::Watcher {
     [[gnu::always_inline]] void describe(const BlockRun& run, const Compiled& code);
     void describe_accesses(const BlockRun& run, const Compiled& code);
     [[gnu::always_inline]] bool describe_groups(const BlockRun& run, const Compiled& code);
-    void find_coupled(const Compiled& code);
+    void find_accesses(const Compiled& code);
     void describe_divides(const BlockRun& run, const Compiled& code);
 
     Compiled& compiled(const Block& block) {
@@ -179,8 +179,9 @@ struct Pipeline::State final : Engine::Watcher {
     const MemorySystem::Stillness* stillness = nullptr;
     std::array<Still, kStills> stills{};
     std::vector<Groups> grouped;  // by block number
-    bool coupled_known = false;   // execution.tcm is the present block's
-    bool data_still = false;      // no access of the block costs anything or changes anything
+    const Access* grouped_accesses =
+        nullptr;              // of the present block, where `execution` has not been told of them
+    bool data_still = false;  // no access of the block costs anything or changes anything
     const std::uint32_t* generation = nullptr;
 
     Memo memo;  // while it is current, the engine's flight is stale
@@ -312,15 +313,22 @@ inline bool Pipeline::State::describe_groups(const BlockRun& run, const Compiled
     bool free = memory == nullptr ||
                 (stillness != nullptr && cycles() >= stillness->quiet_from + kOpenGroup);
     std::uint64_t key = kGrouped;
+    std::uint64_t recent = 0;
     for (std::size_t g = 1; g < groups.list.size(); ++g) {
         const Group& group = groups.list[g];
         const std::uint32_t first = accesses[group.first].address;
-        const std::uint8_t coupled =
-            tcm[(first + static_cast<std::uint32_t>(group.least)) >> kTcmBlockBits];
-        if (coupled != tcm[(first + static_cast<std::uint32_t>(group.most)) >> kTcmBlockBits])
-            return false;
-        key = (key ^ (first & group.bits) ^ (group.stores ? coupled << 3 : 0)) * kMix;
-        key ^= key >> 29;
+        const std::uint32_t low =
+            (first + static_cast<std::uint32_t>(group.least)) >> kTcmBlockBits;
+        const std::uint32_t high =
+            (first + static_cast<std::uint32_t>(group.most)) >> kTcmBlockBits;
+        const std::uint8_t coupled = tcm[low];
+        if (low != high && coupled != tcm[high]) return false;
+        recent = recent << 4 | (first & group.bits) | (group.stores ? coupled << 3 : 0);
+        if (g % kKeyAccesses == 0) {
+            key = (key ^ recent) * kMix;
+            key ^= key >> 29;
+            recent = 0;
+        }
         if (free && memory != nullptr && coupled == 0)
             free = are_still(groups, group, accesses, code);
     }
@@ -328,11 +336,9 @@ inline bool Pipeline::State::describe_groups(const BlockRun& run, const Compiled
         free = are_still(groups, groups.list.front(), accesses, code);
         if (free) groups.constants_still = stillness->number;
     }
-    execution.key = key;
+    execution.key = key ^ recent;
     data_still = free;
-    for (std::size_t k = 0; k < code.memory.size(); ++k)
-        execution.addresses[k] = accesses[k].address;
-    coupled_known = false;
+    grouped_accesses = accesses;
     return true;
 }
 
@@ -354,11 +360,13 @@ inline bool Pipeline::State::are_still(const Groups& groups,
 }
 
 // What the engine and the memory want to know of accesses that were looked at in groups.
-void Pipeline::State::find_coupled(const Compiled& code) {
-    if (coupled_known) return;
-    for (std::size_t k = 0; k < code.memory.size(); ++k)
+void Pipeline::State::find_accesses(const Compiled& code) {
+    if (grouped_accesses == nullptr) return;
+    for (std::size_t k = 0; k < code.memory.size(); ++k) {
+        execution.addresses[k] = grouped_accesses[k].address;
         execution.tcm[k] = in_tcm(execution.addresses[k]);
-    coupled_known = true;
+    }
+    grouped_accesses = nullptr;
 }
 
 void Pipeline::State::describe_accesses(const BlockRun& run, const Compiled& code) {
@@ -386,7 +394,7 @@ void Pipeline::State::describe_accesses(const BlockRun& run, const Compiled& cod
     execution.key = (key ^ recent) * kMix;
     execution.key ^= execution.key >> 29;
     data_still = false;
-    coupled_known = true;
+    grouped_accesses = nullptr;
 }
 
 void Pipeline::State::describe_divides(const BlockRun& run, const Compiled& code) {
@@ -413,7 +421,7 @@ void Pipeline::State::run(const BlockRun& block_run) {
     if (listener != nullptr || !memoises) {
         if (memo.is_current()) memo.end(address);
         if (redirected) engine.restart_fetch(address);
-        find_coupled(code);
+        find_accesses(code);
         running = &code;
         line = place = 0;
         const bool watched = listener != nullptr || memory != nullptr;
@@ -421,16 +429,18 @@ void Pipeline::State::run(const BlockRun& block_run) {
     } else {
         if (!memo.is_current()) memo.begin(address);
         if (redirected) memo.redirect(address);
-        const Memo::Outcome* outcome = memo.find(code, execution);
-        if (outcome == nullptr) {
-            find_coupled(code);
-            outcome = &memo.learn(code, execution);
+        if (memo.asks_addresses(code)) find_accesses(code);
+        std::uint32_t outcome = memo.find(code, execution);
+        if (outcome == Memo::kNothing) {
+            find_accesses(code);
+            outcome = memo.learn(code, execution);
         }
         if (memory != nullptr && !(code_there && data_still)) {
-            find_coupled(code);
-            touch_memory(code, memo.offsets(*outcome));
+            find_accesses(code);
+            touch_memory(code, memo.offsets(outcome));
         }
-        memo.take(*outcome, execution);
+        if (memo.carries_stores(outcome)) find_accesses(code);
+        memo.take(outcome, execution);
     }
     if (generation != nullptr) generations[block_run.block->number] = *generation;
     const bool taken = (execution.branch & kTaken) != 0;

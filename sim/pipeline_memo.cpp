@@ -146,33 +146,33 @@ void Memo::redirect(std::uint32_t address) {
     begin(address);
 }
 
-const Memo::Outcome* Memo::search(std::uint32_t number) {
+std::uint32_t Memo::search(std::uint32_t number) {
     if (number >= tables_.size()) tables_.resize(std::max<std::size_t>(number + 1, 64) * 2);
     Table& table = tables_[number];
-    if (table.entries.empty()) return nullptr;
+    if (table.entries.empty()) return kNothing;
     const Entry& recent = table.entries[table.recent];
-    if (recent.key == wanted_ && recent.state == state_) return &follow(number, recent.outcome);
+    if (recent.key == wanted_ && recent.state == state_) return follow(number, recent.outcome);
     std::size_t at = slot(table, wanted_, state_);
     for (; table.entries[at].state != ~0u; at = (at + 1) & (table.entries.size() - 1)) {
         if (table.entries[at].key != wanted_ || table.entries[at].state != state_) continue;
         table.recent = static_cast<std::uint32_t>(at);
-        return &follow(number, table.entries[at].outcome);
+        return follow(number, table.entries[at].outcome);
     }
-    return nullptr;
+    return kNothing;
 }
 
 // Remembers what comes after the last outcome.
-const Memo::Outcome& Memo::follow(std::uint32_t number, std::uint32_t outcome) {
+std::uint32_t Memo::follow(std::uint32_t number, std::uint32_t outcome) {
     if (last_ != kNothing) {
         Outcome& last = outcomes_[last_];
         last.next_number = number;
         last.next_key = wanted_;
         last.next = outcome;
     }
-    return outcomes_[outcome];
+    return outcome;
 }
 
-const Memo::Outcome& Memo::learn(const Compiled& code, const Execution& execution) {
+std::uint32_t Memo::learn(const Compiled& code, const Execution& execution) {
     const std::uint32_t number = code.block->number;
     if (outcomes_.size() > kMostOutcomes) {
         forget_all(code.block->address);

@@ -13,6 +13,8 @@ class Memo {
   public:
     explicit Memo(Engine& engine);
 
+    static constexpr std::uint32_t kNothing = ~0u;
+
     struct Outcome {
         std::uint32_t exit = 0;  // state number
         std::int32_t cycles = 0;
@@ -35,29 +37,39 @@ class Memo {
     // Before a block that execution does not run into.
     void redirect(std::uint32_t address);
 
-    // Of this block from the present state; null where that is new.
-    const Outcome* find(const Compiled& code, const Execution& execution) {
-        const bool simple = execution.divides.empty() && code.hazards.empty() && stored_.empty();
+    // Whether `find` looks at the block's addresses, and not just at the digest of them.
+    bool asks_addresses(const Compiled& code) const {
+        return !code.hazards.empty() || !stored_.empty();
+    }
+
+    // The number of what this block does from the present state; kNothing where that is new.
+    std::uint32_t find(const Compiled& code, const Execution& execution) {
+        const bool simple = execution.divides.empty() && !asks_addresses(code);
         wanted_ = simple ? plain_key(execution) : key(code, execution);
         if (last_ != kNothing) {
             const Outcome& last = outcomes_[last_];
             if (last.next_number == code.block->number && last.next_key == wanted_)
-                return &outcomes_[last.next];
+                return last.next;
         }
         return search(code.block->number);
     }
 
     // By running the engine; after a `find` that found nothing.
-    const Outcome& learn(const Compiled& code, const Execution& execution);
+    std::uint32_t learn(const Compiled& code, const Execution& execution);
 
     // Cycles from the clock at the block's beginning to each memory operation, then to each line of code.
-    const std::int16_t* offsets(const Outcome& outcome) const { return &offsets_[outcome.offsets]; }
+    const std::int16_t* offsets(std::uint32_t outcome) const {
+        return &offsets_[outcomes_[outcome].offsets];
+    }
+
+    // Whether `take` looks at the block's addresses.
+    bool carries_stores(std::uint32_t outcome) const { return outcomes_[outcome].live_stores != 0; }
 
     // It has happened.
-    void take(const Outcome& outcome, const Execution& execution) {
-        last_ = static_cast<std::uint32_t>(&outcome - outcomes_.data());
-        Outcome& taken = outcomes_[last_];
-        if (taken.count++ == 0) unsettled_.push_back(last_);
+    void take(std::uint32_t outcome, const Execution& execution) {
+        last_ = outcome;
+        Outcome& taken = outcomes_[outcome];
+        if (taken.count++ == 0) unsettled_.push_back(outcome);
         clock_ += taken.cycles;
         state_ = taken.exit;
         if (taken.live_stores != 0) {
@@ -78,7 +90,6 @@ class Memo {
     void settle();
 
   private:
-    static constexpr std::uint32_t kNothing = ~0u;
     static constexpr std::uint64_t kGolden = 0x9e37'79b9'7f4a'7c15;
 
     struct Entry {
@@ -97,14 +108,14 @@ class Memo {
         return execution.key * kGolden ^ execution.branch;
     }
 
-    const Outcome* search(std::uint32_t number);
+    std::uint32_t search(std::uint32_t number);
     void carry_stores(const Outcome& taken, const Execution& execution);
     std::uint64_t key(const Compiled& code, const Execution& execution) const;
     std::uint32_t record(const Compiled& code, const Execution& execution);
     void insert(Table& table, const Entry& entry);
     static std::size_t slot(const Table& table, std::uint64_t key, std::uint32_t state);
     void forget_all(std::uint32_t address);
-    const Outcome& follow(std::uint32_t number, std::uint32_t outcome);
+    std::uint32_t follow(std::uint32_t number, std::uint32_t outcome);
 
     Engine& engine_;
     FlightStates states_;

@@ -8,6 +8,7 @@
 #include <functional>
 #include <stdexcept>
 #include <unordered_map>
+#include <utility>
 
 #include "sim/cores/core.h"
 
@@ -34,9 +35,12 @@ struct Simulation::State final : BlockObserver {
 
     void on_exception(std::uint64_t cycles) override { pipeline.take_exception(cycles); }
 
+    struct Seen;
+    const Seen& count(const Block& block);
+    const traces::Counts& settled();
     void enter(std::size_t function);
     void leave_above(std::size_t depth);
-    void follow(const Block& block, std::uint32_t next_address);
+    void follow(const Seen& block, std::uint32_t next_address);
     Stop start(bool timed, const std::function<Stop()>& run, std::uint32_t return_address);
     MemorySettings switched();
     void operate_caches();
@@ -53,8 +57,20 @@ struct Simulation::State final : BlockObserver {
     std::vector<OpenCall> open;
     bool timing = false;
     bool entering = false;  // the last block ended in a call or a jump: a function may begin
-    traces::Counts counts;
     std::vector<CallTiming> calls;
+
+    // What is asked of a block each time it has run; its counts are added up when somebody wants to know.
+    struct Seen {
+        std::uint64_t runs = 0;
+        BranchKind branch = BranchKind::None;  // at its end
+        bool conditional = false;
+        std::uint32_t after = 0;  // address
+        const Block* block = nullptr;
+    };
+
+    std::vector<Seen> blocks;              // by number
+    std::vector<std::uint32_t> unsettled;  // of those, the ones whose runs are not yet counted
+    traces::Counts counts;                 // of the others
 };
 
 Simulation::State::State(const Image& image,
@@ -87,12 +103,39 @@ void Simulation::State::on_block(const BlockRun& run) {
             enter(found->second);
     }
     pipeline.run(run);
-    counts += block.counts;
+    const Seen& known = count(block);
     if (!operations.empty()) operate_caches();
     entering = false;
-    if (!block.instructions.empty() && block.instructions.back().branch != BranchKind::None) {
-        follow(block, run.next_address);
+    if (known.branch != BranchKind::None) follow(known, run.next_address);
+}
+
+// Numbers are never given twice, and blocks stay where they are for as long as the machine.
+inline const Simulation::State::Seen& Simulation::State::count(const Block& block) {
+    if (block.number >= blocks.size())
+        blocks.resize(std::max<std::size_t>(block.number + 1, 2 * blocks.size()));
+    Seen& known = blocks[block.number];
+    if (known.block == nullptr) {
+        known.block = &block;
+        known.after = block.address + block.size;
+        if (!block.instructions.empty()) {
+            known.branch = block.instructions.back().branch;
+            known.conditional = block.instructions.back().conditional;
+        }
     }
+    if (known.runs++ == 0) unsettled.push_back(block.number);
+    return known;
+}
+
+// Of everything that has run.
+const traces::Counts& Simulation::State::settled() {
+    for (const std::uint32_t number : unsettled) {
+        Seen& known = blocks[number];
+        const std::uint64_t runs = std::exchange(known.runs, 0);
+        for (std::size_t k = 0; k < traces::kInstrClasses; ++k)
+            counts.by_class[k] += runs * known.block->counts.by_class[k];
+    }
+    unsettled.clear();
+    return counts;
 }
 
 void Simulation::State::enter(std::size_t function) {
@@ -100,7 +143,7 @@ void Simulation::State::enter(std::size_t function) {
     if (!open.empty() && open.back().function == function && open.back().depth == frames.size())
         return;
     pipeline.drain();
-    open.push_back({function, frames.size(), counts, pipeline.timing()});
+    open.push_back({function, frames.size(), settled(), pipeline.timing()});
 }
 
 // Closes the timed calls whose frames are gone.
@@ -109,20 +152,19 @@ void Simulation::State::leave_above(std::size_t depth) {
         pipeline.drain();
         const OpenCall& call = open.back();
         calls.push_back(
-            {watched[call.function], counts - call.counts, pipeline.timing() - call.timing});
+            {watched[call.function], settled() - call.counts, pipeline.timing() - call.timing});
         open.pop_back();
     }
 }
 
-void Simulation::State::follow(const Block& block, std::uint32_t next_address) {
-    const std::uint32_t after = block.address + block.size;
-    const BranchKind kind = block.instructions.back().branch;
+void Simulation::State::follow(const Seen& block, std::uint32_t next_address) {
+    const BranchKind kind = block.branch;
     // A jump to what follows is one too.
-    entering = next_address != after || !block.instructions.back().conditional;
+    entering = next_address != block.after || !block.conditional;
     if (!entering) return;
     if (kind == BranchKind::Call) {
         if (frames.size() == kMaxDepth) frames.erase(frames.begin());
-        frames.push_back(after);
+        frames.push_back(block.after);
         return;
     }
     if (kind != BranchKind::Return && kind != BranchKind::Indirect) return;
@@ -236,7 +278,7 @@ const std::vector<CallTiming>& Simulation::calls() const {
 }
 
 CallTiming Simulation::total() const {
-    return {"", state_->counts, state_->pipeline.timing()};
+    return {"", state_->settled(), state_->pipeline.timing()};
 }
 
 }  // namespace mixq::sim
