@@ -6,6 +6,9 @@
 
 namespace mixq::tools {
 
+constexpr const char* kNasDescription =
+    "Search bit widths under a latency model, then train them and write the plan";
+
 void add_run(CLI::App& app);
 void add_trace(CLI::App& app);
 void add_fit(CLI::App& app);

@@ -80,7 +80,7 @@ history=
 step() {
     local mark=$out/.$1 known resume=()
     history+="$*"$'\n'
-    known=$(printf '%s' "$history" | cat "$build/mixq-sim" - | sha256sum)
+    known=$(printf '%s' "$history" | cat "$build/mixq-sim" "$build/mixq-sim-nas" - | sha256sum)
     if [[ -f $mark.done && $(<"$mark.done") == "$known" ]]; then
         printf '\n== %s: done before\n' "$1"
         names+=("$1") seconds+=("-")

@@ -1,25 +1,21 @@
 // The verb nas: searches bit widths under a latency model, trains them, and writes the plan.
-#include <CLI/CLI.hpp>
-
-#include "tools/commands.h"
-#ifdef MIXQ_WITH_NAS
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
 
+#include <CLI/CLI.hpp>
+
 #include "costmodel/model.h"
 #include "kernels/network/toolchain.h"
 #include "nas/search.h"
+#include "tools/commands.h"
 #include "tools/console.h"
 #include "tools/measure.h"
 #include "traces/file.h"
 #include "traces/table.h"
-#endif
 
 namespace mixq::tools {
-
-#ifdef MIXQ_WITH_NAS
 
 namespace {
 
@@ -314,8 +310,7 @@ void add_training_options(CLI::App& nas, Options& options) {
 
 void add_nas(CLI::App& app) {
     auto options = std::make_shared<Options>();
-    CLI::App* nas = app.add_subcommand(
-        "nas", "Search bit widths under a latency model, then train them and write the plan");
+    CLI::App* nas = app.add_subcommand("nas", kNasDescription);
     nas->add_option("--space", options->space, "the backbone to search: vgg_tiny")
         ->capture_default_str();
     nas->add_option("--model", options->model, "the latency model that mixq-sim fit wrote");
@@ -358,20 +353,5 @@ void add_nas(CLI::App& app) {
         "  mixq-sim deploy nas/plan.csv -o firmware");
     nas->callback([options] { run_nas(*options); });
 }
-
-#else
-
-void add_nas(CLI::App& app) {
-    CLI::App* nas = app.add_subcommand(
-        "nas", "Search bit widths under a latency model (not in this build: it needs LibTorch)");
-    nas->allow_extras();
-    nas->callback([] {
-        throw std::runtime_error(
-            "this build has no search: install libtorch-dev and configure with -DMIXQ_BUILD_NAS=ON "
-            "(the preset release does)");
-    });
-}
-
-#endif
 
 }  // namespace mixq::tools
