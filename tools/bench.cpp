@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include "kernels/kernel.h"
+#include "kernels/network/parallel.h"
 #include "tools/bench/figures.h"
 #include "tools/commands.h"
 #include "tools/console.h"
@@ -92,7 +93,7 @@ Measured measure(const Options& options, const std::vector<KernelRun>& runs) {
     Measured measured;
     std::mutex mutex;
     Progress progress("bench", static_cast<std::int64_t>(runs.size()));
-    in_parallel(runs.size(), options.jobs, [&](std::size_t i) {
+    kernels::in_parallel(runs.size(), options.jobs, [&](std::size_t i) {
         traces::Record record = measurement.simulate(measurement.build(runs[i]));
         const std::lock_guard lock(mutex);
         measured.emplace(to_string(runs[i]), std::move(record));

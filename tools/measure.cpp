@@ -2,13 +2,10 @@
 #include "tools/measure.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cstdlib>
 #include <cstring>
-#include <exception>
 #include <mutex>
 #include <stdexcept>
-#include <thread>
 
 #include "kernels/network/toolchain.h"
 #include "kernels/reference/reference.h"
@@ -238,28 +235,6 @@ void Measurement::check_in_qemu(const KernelRun& run) const {
     expect_equal(widened(kernels::printed_output(result->output), false),
                  expected_outputs(network, options.input),
                  to_string(run) + " in QEMU");
-}
-
-void in_parallel(std::size_t count, int threads, const std::function<void(std::size_t)>& work) {
-    std::atomic<std::size_t> next = 0;
-    std::exception_ptr failure;
-    std::mutex mutex;
-    const auto worker = [&] {
-        for (std::size_t i = next++; i < count; i = next++) {
-            try {
-                work(i);
-            } catch (...) {
-                const std::lock_guard lock(mutex);
-                if (!failure) failure = std::current_exception();
-                next = count;
-            }
-        }
-    };
-    std::vector<std::jthread> workers;
-    for (int i = 1; i < threads; ++i) workers.emplace_back(worker);
-    worker();
-    workers.clear();
-    if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace mixq::tools

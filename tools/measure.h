@@ -125,8 +125,4 @@ class Measurement {
     TemporaryFolder shared_;
 };
 
-// Runs work(0) .. work(count - 1) on a few threads; the first exception stops the rest and comes
-// out here.
-void in_parallel(std::size_t count, int threads, const std::function<void(std::size_t)>& work);
-
 }  // namespace mixq::tools

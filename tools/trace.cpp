@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 
 #include "kernels/kernel.h"
+#include "kernels/network/parallel.h"
 #include "tools/commands.h"
 #include "tools/console.h"
 #include "tools/measure.h"
@@ -77,7 +78,7 @@ std::vector<KernelRun> requested_runs(const Options& options) {
 // Leaves out what a kernel refuses and says so, once per kernel, bits and reason.
 std::vector<KernelRun> accepted_runs(const std::vector<KernelRun>& runs, const Options& options) {
     std::vector<std::optional<std::string>> whys(runs.size());
-    in_parallel(runs.size(), options.jobs, [&](std::size_t i) {
+    kernels::in_parallel(runs.size(), options.jobs, [&](std::size_t i) {
         const KernelRun& run = runs[i];
         const kernels::Kernel& kernel = kernels::find_kernel(run.kernel);
         whys[i] = kernel.refuses(run.layer, run.precision);
@@ -122,7 +123,7 @@ std::vector<traces::Record> trace(const Options& options, const std::vector<Kern
         if (known[i]) file.keep(i, *known[i]);
     }
     try {
-        in_parallel(runs.size(), options.jobs, [&](std::size_t i) {
+        kernels::in_parallel(runs.size(), options.jobs, [&](std::size_t i) {
             std::optional<traces::Record> record = known[i];
             bool simulated = false;
             if (!record) {

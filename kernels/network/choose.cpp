@@ -1,4 +1,5 @@
 // Which kernel runs a layer: the cheapest by its own schedule.
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 
@@ -72,6 +73,22 @@ std::optional<std::string> refusal(const std::string& name, const IntegerLayer& 
     // Compiled kernels make no promise beyond what they refuse.
     return kernel.purpose() == Purpose::Deploy ? std::nullopt
                                                : kernel.refuses(layer.shape, layer.precision);
+}
+
+PackedLayer pack_within(const Kernel& kernel,
+                        const IntegerLayer& layer,
+                        std::uint64_t most_scratch) {
+    PackedLayer best = kernel.pack(layer);
+    if (best.scratch_bytes <= most_scratch) return best;
+    std::uint64_t least = best.scratch_bytes;
+    for (const Candidate& candidate : kernel.candidates(layer)) {
+        PackedLayer packed = candidate.pack();
+        if (packed.scratch_bytes <= most_scratch) return packed;
+        least = std::min<std::uint64_t>(least, packed.scratch_bytes);
+    }
+    throw std::runtime_error(std::string(kernel.name()) + " needs " + std::to_string(least) +
+                             " bytes of scratch, there are " + std::to_string(most_scratch) +
+                             " beside its input and output");
 }
 
 Choice choose_by_schedule(const IntegerLayer& layer) {

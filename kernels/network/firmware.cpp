@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "kernels/network/emit.h"
+#include "kernels/network/parallel.h"
 #include "kernels/network/toolchain.h"
 #include "kernels/pooling/pooling.h"
 #include "traces/file.h"
@@ -23,7 +24,16 @@ const char* linker_script_name(Target target) {
     return target == Target::Stm32f746 ? "stm32f746.ld" : "mps2_an500.ld";
 }
 
-FirmwareLayer choose_and_pack(const IntegerLayer& layer, const BuildOptions& options) {
+// Bytes of a layer's input and output.
+std::uint64_t tensor_bytes(const IntegerLayer& layer) {
+    const std::int64_t element = layer.output_bits == 0 ? 4 : 1;
+    return static_cast<std::uint64_t>(layer.shape.input_elements() +
+                                      layer.shape.output_elements() * element);
+}
+
+FirmwareLayer choose_and_pack(const IntegerLayer& layer,
+                              const BuildOptions& options,
+                              std::uint64_t most) {
     Choice choice{options.kernel, ""};
     if (options.kernel == "best") {
         choice = options.choose ? options.choose(layer) : choose_by_schedule(layer);
@@ -40,7 +50,8 @@ FirmwareLayer choose_and_pack(const IntegerLayer& layer, const BuildOptions& opt
     const auto refused = kernel.refuses(layer.shape, layer.precision);
     if (refused && kernel.purpose() == Purpose::Compare) refuse(*refused);
     try {
-        result.packed = kernel.pack(layer);
+        const std::uint64_t tensors = tensor_bytes(layer);
+        result.packed = pack_within(kernel, layer, most > tensors ? most - tensors : 0);
     } catch (const std::runtime_error& error) {
         refuse(refused ? *refused : error.what());
     }
@@ -70,6 +81,8 @@ MemoryPlan plan(std::span<const FirmwareLayer> layers) {
     return plan_memory(needs);
 }
 
+constexpr std::uint64_t kStack = 4096;  // kernels/device/sections.ld
+
 // LENGTH of a memory in a linker script: the one place that says how large a target's memory is.
 std::uint64_t memory_length(const std::string& script, const std::string& memory) {
     const std::size_t line = script.find(memory + " (");
@@ -88,7 +101,6 @@ void check_fit(const IntegerNetwork& network,
                std::span<const FirmwareLayer> layers,
                const std::string& script,
                const char* script_name) {
-    constexpr std::uint64_t kStack = 4096;  // kernels/device/sections.ld
     std::uint64_t weights = 0;
     for (const FirmwareLayer& entry : layers) weights += entry.weight_bytes;
     const auto refuse = [&](const char* what, std::uint64_t needed, std::uint64_t there) {
@@ -141,21 +153,21 @@ fs::path pool_source(const fs::path& folder, const IntegerLayer& layer) {
     return folder / ("pool_" + layer.name + ".s");
 }
 
-void generate_kernels(Firmware& firmware, const fs::path& folder) {
-    for (std::size_t i = 0; i < firmware.layers.size(); ++i) {
+void generate_kernels(Firmware& firmware, const fs::path& folder, int parallel) {
+    in_parallel(firmware.layers.size(), parallel, [&](std::size_t i) {
         FirmwareLayer& entry = firmware.layers[i];
         const Layout layout = output_layout(firmware.layers, i);
         if (entry.layer.pool != Pool::None) {
             traces::write_file(pool_source(folder, entry.layer),
                                pooling::pool_code(entry.layer, layout).assembly);
         }
-        if (!entry.packed.generate) continue;
+        if (!entry.packed.generate) return;
         const generate::Lowered lowered = entry.packed.generate(layout);
         entry.counts = lowered.counts;
         entry.scheduled_cycles = lowered.cycles;
         traces::write_file(generated_source(folder, entry.layer),
                            generated_header(entry.layer, entry.packed) + lowered.assembly);
-    }
+    });
 }
 
 void emit(const Firmware& firmware,
@@ -262,12 +274,15 @@ Firmware build_firmware(const IntegerNetwork& network, const BuildOptions& optio
     firmware.network = network.name;
     firmware.compiler = find_compiler().version;
     firmware.flags = compiler_flags();
-    for (const IntegerLayer& layer : network.layers) {
-        firmware.layers.push_back(choose_and_pack(layer, options));
-    }
-    firmware.memory = plan(firmware.layers);
     const char* script_name = linker_script_name(options.target);
     const std::string script = traces::read_text(device_directory() / "device" / script_name);
+    const std::uint64_t most = std::min(options.max_activations.value_or(~std::uint64_t{0}),
+                                        memory_length(script, "RAM") - kStack);
+    firmware.layers.resize(network.layers.size());
+    in_parallel(network.layers.size(), options.parallel, [&](std::size_t i) {
+        firmware.layers[i] = choose_and_pack(network.layers[i], options, most);
+    });
+    firmware.memory = plan(firmware.layers);
     check_fit(network, firmware.memory, firmware.layers, script, script_name);
 
     std::error_code error;
@@ -277,7 +292,7 @@ Firmware build_firmware(const IntegerNetwork& network, const BuildOptions& optio
                                  "': " + error.message());
     }
     emit(firmware, options, input, script);
-    generate_kernels(firmware, options.directory);
+    generate_kernels(firmware, options.directory, options.parallel);
     std::vector<fs::path> objects;
     compile_all(firmware, options, objects);
     firmware.elf = options.directory / "network.elf";

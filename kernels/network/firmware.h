@@ -60,6 +60,12 @@ Choice choose_by_schedule(const IntegerLayer& layer);
 // Why a kernel cannot run a layer with these weights; empty if it can.
 std::optional<std::string> refusal(const std::string& kernel, const IntegerLayer& layer);
 
+// The packing a kernel prefers, or where that needs more than `most_scratch` bytes of scratch, the cheapest by estimate that does
+// not. Throws std::runtime_error where none does, saying how much would do, or where no packing holds the weights.
+PackedLayer pack_within(const Kernel& kernel,
+                        const IntegerLayer& layer,
+                        std::uint64_t most_scratch);
+
 // Symbols of every firmware this project emits:
 //   mixq_input            the input tensor, in the first kernel's layout (see arrange_input); later
 //                         layers overwrite it: write it before every call of mixq_network_run
@@ -77,7 +83,9 @@ struct BuildOptions {
     // Where objects that are the same in every firmware are kept between builds; empty: in
     // `directory`.
     std::filesystem::path shared_objects;
-    int parallel = 2;               // compilers at once
+    int parallel = 2;  // layers packed, scheduled and compiled at once
+    // What input, output and scratch of one layer may take, in bytes; none: what the target's RAM leaves beside the stack.
+    std::optional<std::uint64_t> max_activations;
     bool constants_in_ram = false;  // weights, multipliers and biases are copied to RAM at start-up
 };
 

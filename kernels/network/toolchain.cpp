@@ -2,12 +2,11 @@
 #include "kernels/network/toolchain.h"
 
 #include <array>
-#include <atomic>
 #include <cstdlib>
-#include <exception>
 #include <mutex>
 #include <stdexcept>
-#include <thread>
+
+#include "kernels/network/parallel.h"
 
 namespace mixq::kernels {
 
@@ -132,27 +131,7 @@ std::string compiler_flags() {
 
 std::vector<std::string> compile(std::span<const CompileJob> jobs, int parallel) {
     std::vector<std::string> said(jobs.size());
-    std::vector<std::exception_ptr> failures(jobs.size());
-    std::atomic<std::size_t> next = 0;
-    std::atomic<bool> failed = false;
-    const auto work = [&] {
-        for (std::size_t i = next++; i < jobs.size() && !failed; i = next++) {
-            try {
-                said[i] = compile_one(jobs[i]);
-            } catch (...) {
-                failures[i] = std::current_exception();
-                failed = true;
-            }
-        }
-    };
-    std::vector<std::jthread> workers;
-    const auto count = std::min<std::size_t>(jobs.size(), std::max(parallel, 1));
-    for (std::size_t i = 1; i < count; ++i) workers.emplace_back(work);
-    work();
-    workers.clear();
-    for (const std::exception_ptr& failure : failures) {
-        if (failure) std::rethrow_exception(failure);
-    }
+    in_parallel(jobs.size(), parallel, [&](std::size_t i) { said[i] = compile_one(jobs[i]); });
     return said;
 }
 

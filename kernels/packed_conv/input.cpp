@@ -118,36 +118,82 @@ void add_constant(Code& code, Reg d, Reg n, int constant) {
     }
 }
 
-void pack_input(Body& body, const Plan& plan) {
+InputRows all_rows(const Plan& plan) {
+    const Geometry& geometry = plan.geometry;
+    InputRows all;
+    all.above = std::min(geometry.layer.padding_y, geometry.rows);
+    all.rows = std::min(geometry.layer.height, geometry.rows - all.above);
+    all.below = geometry.rows - all.above - all.rows;
+    return all;
+}
+
+void pack_rows(Body& body, const Plan& plan, const InputRows& wanted) {
     const Geometry& geometry = plan.geometry;
     const traces::Layer& layer = geometry.layer;
     const int row_words = plan.row_bytes() / 4;
-    const int above = std::min(layer.padding_y, geometry.rows);
-    const int rows = std::min(layer.height, geometry.rows - above);
-    const int below = plan.group_bytes() / 4 - (above + rows) * row_words;
     const int channel_words = geometry.phases * plan.row_words();
+    const int rows = wanted.rows;
     const auto pack_channels = [&](Body& to, int channels) {
-        clear(to, above * row_words, kRows);
-        Body& each = to.loop(channels, kChannels, "channels of a group");
-        Body& row = each.loop(rows, kRows, "rows of a channel");
-        Code one;
-        pack_row(one, plan);
-        add_constant(one, kFrom, kFrom, layer.width);
-        add_constant(one, kTo, kTo, 4 * row_words);
-        row.straight(one, kPool);
-        Code next;
-        add_constant(next, kFrom, kFrom, (layer.height - rows) * layer.width);
-        add_constant(next, kTo, kTo, 4 * (channel_words - rows * row_words));
-        each.straight(next, kPool);
-        Code below_rows;
-        add_constant(below_rows, kTo, kTo, 4 * (rows * row_words - channels * channel_words));
-        to.straight(below_rows, kPool);
-        clear(to, below, kRows);
+        clear(to, wanted.above * row_words, kRows);
+        if (rows > 0) {
+            Body& each = to.loop(channels, kChannels, "channels of a group");
+            Body& row = each.loop(rows, kRows, "rows of a channel");
+            Code one;
+            pack_row(one, plan);
+            add_constant(one, kFrom, kFrom, layer.width);
+            add_constant(one, kTo, kTo, 4 * row_words);
+            row.straight(one, kPool);
+            Code next;
+            add_constant(next, kFrom, kFrom, (layer.height - rows) * layer.width);
+            add_constant(next, kTo, kTo, 4 * (channel_words - rows * row_words));
+            each.straight(next, kPool);
+            Code end;
+            add_constant(end, kTo, kTo, 4 * (rows * row_words - channels * channel_words));
+            to.straight(end, kPool);
+        }
+        clear(to, wanted.below * row_words, kRows);
+        Code next_group;
+        const int written = 4 * row_words * (wanted.above + rows + wanted.below);
+        add_constant(next_group, kTo, kTo, plan.group_bytes() - written);
+        to.straight(next_group, kPool);
     };
     const int full = layer.in_channels / plan.depth;
     const int rest = layer.in_channels % plan.depth;
     if (full > 0) pack_channels(body.loop(full, kGroups, "groups of channels"), plan.depth);
     if (rest > 0) pack_channels(body, rest);
+}
+
+void roll_rows(Body& body, const Plan& plan) {
+    const int words = plan.rows_shared() * plan.row_bytes() / 4;
+    if (words == 0) return;
+    const int from = (plan.rows_kept() - plan.rows_shared()) * plan.row_bytes();
+    constexpr int kAtOnce = 6;
+    const auto copy = [&](int count) {
+        Code code;
+        for (int first = 0; first < count; first += kAtOnce) {
+            std::vector<Reg> values;
+            for (int k = first; k < std::min(count, first + kAtOnce); ++k) {
+                values.push_back(code.value());
+                code.ldr(values.back(), {kFrom, 4 * k, kInput});
+            }
+            for (int k = 0; const Reg value : values)
+                code.str(value, {kTo, 4 * (first + k++), kPacked});
+        }
+        add_constant(code, kFrom, kFrom, 4 * count);
+        add_constant(code, kTo, kTo, 4 * count);
+        return code;
+    };
+    Body& group = plan.groups > 1 ? body.loop(plan.groups, kGroups, "groups of channels") : body;
+    Code begin;
+    add_constant(begin, kFrom, kTo, from);
+    group.straight(begin, kPool);
+    const int passes = words / kMostUnrolledWords;
+    if (passes > 0)
+        group.loop(passes, kRows, "rows to keep").straight(copy(kMostUnrolledWords), kPool);
+    if (words % kMostUnrolledWords > 0) group.straight(copy(words % kMostUnrolledWords), kPool);
+    Code end;
+    add_constant(end, kTo, kTo, plan.group_bytes() - 4 * words);
+    group.straight(end, kPool);
 }
 
 }  // namespace mixq::kernels::packed_conv

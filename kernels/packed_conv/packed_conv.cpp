@@ -104,11 +104,20 @@ std::vector<Candidate> PackedConvolution::candidates(const IntegerLayer& layer) 
     packing::check_layer(layer);
     std::vector<Candidate> all;
     if (refuses_shape(layer.shape)) return all;
-    for (const auto& [cycles, plan] : ranked(layer)) {
-        all.push_back({plan.descriptor(), plan.guaranteed, cycles, [this, layer, plan = plan] {
+    const auto add = [&](double cycles, const Plan& plan) {
+        all.push_back({plan.descriptor(), plan.guaranteed, cycles, [this, layer, plan] {
                            return packed(layer, plan);
                        }});
+    };
+    std::size_t rank = 0;
+    for (const auto& [cycles, plan] : ranked(layer)) {
+        add(cycles, plan);
+        if (rank++ >= kScheduled) continue;
+        if (const auto less = rolled(plan))
+            add(estimated(*less, output_of(layer, finish_of(layer, *less), Layout::Planar)).cycles,
+                *less);
     }
+    std::ranges::stable_sort(all, {}, &Candidate::estimated_cycles);
     return all;
 }
 

@@ -190,8 +190,13 @@ int Plan::strips() const {
     return geometry.last() / elements() + 1;
 }
 
+int Plan::rows_kept() const {
+    const int of_two = geometry.layer.stride + geometry.layer.kernel_height;
+    return rolling ? of_two : geometry.rows;
+}
+
 int Plan::group_bytes() const {
-    return (geometry.rows * row_bytes() + 7) / 8 * 8;
+    return (rows_kept() * row_bytes() + 7) / 8 * 8;
 }
 
 int Plan::exact_bits() const {
@@ -203,7 +208,18 @@ std::string Plan::descriptor() const {
     std::string text = "SMLAL " + std::to_string(elements()) + "x" + std::to_string(taps()) +
                        " S=" + std::to_string(bits()) + " T=" + std::to_string(multiply_words());
     if (wide) text += " wide";
+    if (rolling) text += " rolling";
     return text;
+}
+
+std::optional<Plan> rolled(Plan plan) {
+    const traces::Layer& layer = plan.geometry.layer;
+    plan.rolling = true;
+    const int shared = plan.rows_shared();
+    if (shared < 0 || layer.padding_y > shared || shared - layer.padding_y > layer.height ||
+        2 * plan.rows_kept() > plan.geometry.rows)
+        return std::nullopt;
+    return plan;
 }
 
 std::vector<Plan> guaranteed_plans(const traces::Layer& layer, traces::Precision precision) {

@@ -52,6 +52,7 @@ struct Plan {
     int groups = 1;
     bool wide = false;        // sums have a word each; else two share one, as signed 16-bit lanes
     bool guaranteed = false;  // the depth holds for any weights
+    bool rolling = false;     // only the rows that two output rows read are packed at a time
 
     Form form() const;
 
@@ -74,6 +75,12 @@ struct Plan {
 
     // All bytes; a group holds [row][channel][phase][word].
     int row_bytes() const { return 4 * depth * geometry.phases * row_words(); }
+
+    // Packed input rows kept at a time: those of two output rows, or of all.
+    int rows_kept() const;
+
+    // Of those, rows that the next two output rows read too.
+    int rows_shared() const { return geometry.layer.kernel_height - geometry.layer.stride; }
 
     int group_bytes() const;
 
@@ -98,6 +105,10 @@ struct Plan {
     int exact_bits() const;
     std::string descriptor() const;  // "SMLAL 3x3 S=12 T=9"
 };
+
+// The same with its input packed as it goes, for less scratch; nothing where output rows share no input rows, begin in the padding
+// alone, or are too few for that to save anything.
+std::optional<Plan> rolled(Plan plan);
 
 // Every plan that fits the shape at these bits at all: as deep as the guarantee allows, divided evenly. Never wide.
 std::vector<Plan> guaranteed_plans(const traces::Layer& layer, traces::Precision precision);

@@ -1,4 +1,5 @@
 // The routine of rp-conv: packs the input, then for every two output rows and every filter accumulates group by group and finishes.
+// Rolling, it packs for every two output rows what they are the first to read.
 #include "kernels/packed_conv/routine.h"
 
 #include <algorithm>
@@ -57,8 +58,12 @@ class Emitter {
         entry.str(generate::r1, {generate::sp, out_.offset, generate::kStackSpace});
         add_constant(entry, generate::r3, generate::r2, sum_bytes(plan_));
         entry.str(generate::r3, {generate::sp, band_.offset, generate::kStackSpace});
+        if (plan_.rolling) {
+            roll(body, entry);
+            return routine_;
+        }
         body.straight(entry, kPool);
-        pack_input(body, plan_);
+        pack_rows(body, plan_, all_rows(plan_));
         const int height = plan_.geometry.layer.out_height();
         if (height / 2 > 0)
             rows(body.loop(height / 2, rows_left_, kPool, "pairs of output rows"), 2);
@@ -78,6 +83,56 @@ class Emitter {
         return all;
     }
 
+    // Two output rows at a time, each time packing the input rows that they are the first to read. Those that read beyond the
+    // input's end are written out.
+    void roll(Body& body, Code& entry) {
+        const traces::Layer& layer = plan_.geometry.layer;
+        in_ = routine_.slot();
+        const InputRows first{layer.padding_y, plan_.rows_shared() - layer.padding_y, 0};
+        const Reg next = entry.value();
+        add_constant(entry, next, generate::r0, first.rows * layer.width);
+        entry.str(next, {generate::sp, in_.offset, generate::kStackSpace});
+        body.straight(entry, kPool);
+        pack_rows(body, plan_, first);
+        const int of_two = 2 * layer.stride;
+        const int whole = std::min((layer.height - first.rows) / of_two, layer.out_height() / 2);
+        if (whole > 0) {
+            Body& pair = body.loop(whole, rows_left_, kPool, "pairs of output rows");
+            pack_next(pair, {0, of_two, 0});
+            rows(pair, 2);
+            roll_back(pair);
+        }
+        int left = layer.height - first.rows - whole * of_two;
+        for (int row = 2 * whole; row < layer.out_height(); row += 2) {
+            const int count = std::min(2, layer.out_height() - row);
+            const int wanted = count * layer.stride;
+            const int there = std::clamp(left, 0, wanted);
+            pack_next(body, {0, there, wanted - there});
+            rows(body, count);
+            left -= there;
+            if (row + 2 < layer.out_height()) roll_back(body);
+        }
+    }
+
+    void pack_next(Body& body, const InputRows& next) const {
+        Code begin;
+        begin.ldr(generate::r0, {generate::sp, in_.offset, generate::kStackSpace});
+        const Reg after = begin.value();
+        add_constant(begin, after, generate::r0, next.rows * plan_.geometry.layer.width);
+        begin.str(after, {generate::sp, in_.offset, generate::kStackSpace});
+        begin.ldr(generate::r3, {generate::sp, band_.offset, generate::kStackSpace});
+        add_constant(begin, generate::r3, generate::r3, plan_.rows_shared() * plan_.row_bytes());
+        body.straight(begin, kPool);
+        pack_rows(body, plan_, next);
+    }
+
+    void roll_back(Body& body) const {
+        Code begin;
+        begin.ldr(generate::r3, {generate::sp, band_.offset, generate::kStackSpace});
+        body.straight(begin, kPool);
+        roll_rows(body, plan_);
+    }
+
     At constants() const { return {kWeights, 4 * plan_.multiply_words(), kConstantSpace}; }
 
     void rows(Body& body, int rows) {
@@ -90,10 +145,12 @@ class Emitter {
         body.straight(first, kPool);
         filter(body.loop(layer.out_channels, channels_left_, kPool, "filters"), rows);
         Code next;
-        const Reg band = next.value();
-        next.ldr(band, {generate::sp, band_.offset, generate::kStackSpace});
-        add_constant(next, band, band, rows * layer.stride * plan_.row_bytes());
-        next.str(band, {generate::sp, band_.offset, generate::kStackSpace});
+        if (!plan_.rolling) {
+            const Reg band = next.value();
+            next.ldr(band, {generate::sp, band_.offset, generate::kStackSpace});
+            add_constant(next, band, band, rows * layer.stride * plan_.row_bytes());
+            next.str(band, {generate::sp, band_.offset, generate::kStackSpace});
+        }
         const Reg after = next.value();
         next.ldr(after, {generate::sp, out_.offset, generate::kStackSpace});
         add_constant(next, after, after, rows * output_row_bytes(plan_, output_));
@@ -243,6 +300,7 @@ class Emitter {
     Plan plan_;
     Output output_;
     Routine routine_;
+    Slot in_;  // rolling: the input row that is packed next
     Slot band_;
     Slot out_;
     Slot out_channel_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,9 +36,11 @@ inline std::vector<std::uint8_t> expected_bytes(const IntegerNetwork& network,
     return bytes;
 }
 
-inline std::vector<std::uint8_t> simulated_bytes(const IntegerNetwork& network,
-                                                 const std::string& kernel,
-                                                 const std::vector<std::uint8_t>& input) {
+inline std::vector<std::uint8_t> simulated_bytes(
+    const IntegerNetwork& network,
+    const std::string& kernel,
+    const std::vector<std::uint8_t>& input,
+    std::optional<std::uint64_t> max_activations = {}) {
     const Folder folder;
     static const Folder shared;
     BuildOptions options;
@@ -46,6 +49,7 @@ inline std::vector<std::uint8_t> simulated_bytes(const IntegerNetwork& network,
     options.kernel = kernel;
     options.input = input;
     options.calls = 1;
+    options.max_activations = max_activations;
     const Firmware firmware = build_firmware(network, options);
     sim::Machine machine(sim::read_elf(firmware.elf), sim::find_board("stm32f746"));
     const sim::Stop stop = machine.reset();

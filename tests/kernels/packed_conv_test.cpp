@@ -163,6 +163,58 @@ TEST_P(PackedConvolutionRun, EqualsTheReferenceInTheSimulator) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, PackedConvolutionRun, testing::ValuesIn(kShapes));
 
+// Even and odd heights, every stride, taps that reach beyond both ends, more than one group of channels.
+constexpr const char* kTallShapes[] = {"conv3x3:5x2@12x7",
+                                       "conv3x3:4x3@13x8",
+                                       "conv3x3:9x2@15x6p0",
+                                       "conv3x3:3x2@12x5p2",
+                                       "conv3x3:4x2@19x9s2",
+                                       "conv3x3:4x2@22x8s2",
+                                       "conv3x3:2x2@21x8s2p0",
+                                       "conv5x5:3x2@15x9",
+                                       "conv5x5:2x2@26x9s2",
+                                       "conv5x5:2x2@33x11s3",
+                                       "conv3x1:6x2@15x6",
+                                       "conv3x3:70x1@11x3",
+                                       "conv3x3:5x3@11x41"};
+
+class PackedConvolutionRolling : public testing::TestWithParam<const char*> {};
+
+TEST_P(PackedConvolutionRolling, EqualsTheReferenceWithTheScratchOfTwoRows) {
+    const traces::Layer shape = traces::parse_layer(GetParam());
+    int ran = 0;
+    for (const char* text : {"w2a3", "w4a4"}) {
+        const traces::Precision bits = traces::parse_precision(text);
+        IntegerNetwork network = random_layer(shape, bits, kKinds[ran % 5], 4);
+        if (ran % 2 == 1) network = with_sums(network);
+        const IntegerLayer& layer = network.layers[0];
+        const std::vector<Plan> all = plans(layer);
+        if (all.empty()) continue;
+        std::uint32_t least = ~0u;
+        std::uint32_t least_rolling = ~0u;
+        for (const Candidate& candidate : find_kernel("rp-conv").candidates(layer)) {
+            const bool rolling = candidate.descriptor.ends_with("rolling");
+            std::uint32_t& bytes = rolling ? least_rolling : least;
+            bytes = std::min(bytes, candidate.pack().scratch_bytes);
+        }
+        ASSERT_LT(least_rolling, least) << text;
+        const std::int64_t outputs = shape.output_elements() * (layer.output_bits == 0 ? 4 : 1);
+        const auto most =
+            static_cast<std::uint64_t>(shape.input_elements() + outputs) + least_rolling;
+        const auto input = ran % 2 == 1 ? full_input(layer) : random_input(layer, 6);
+        EXPECT_EQ(simulated_bytes(network, "rp-conv", input, most), expected_bytes(network, input))
+            << text;
+        EXPECT_NE(error_of([&] {
+                      simulated_bytes(network, "rp-conv", input, most - 1);
+                  }).find("bytes of scratch"),
+                  std::string::npos);
+        ++ran;
+    }
+    EXPECT_GT(ran, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, PackedConvolutionRolling, testing::ValuesIn(kTallShapes));
+
 TEST(PackedConvolution, RequantisesAnyShiftAndMultiplier) {
     for (const int shift : {0, 3, 16, 19, 24}) {
         for (const char* text : {"w2a2", "w2a8", "w4a5"}) {
