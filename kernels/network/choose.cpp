@@ -19,10 +19,10 @@ struct Tried {
 };
 
 // The weights decide: a kernel that cannot promise to hold any weights may well hold these.
-Tried try_kernel(const Kernel& kernel, const IntegerLayer& layer) {
+Tried try_kernel(const Kernel& kernel, const IntegerLayer& layer, std::uint64_t most_scratch) {
     Tried tried{std::string(kernel.name()), 0, ""};
     try {
-        const PackedLayer packed = kernel.pack(layer);
+        const PackedLayer packed = pack_within(kernel, layer, most_scratch);
         tried.cycles = packed.generate ? packed.generate(Layout::Planar).cycles : 0;
     } catch (const std::runtime_error& error) {
         tried.why_not = error.what();
@@ -42,11 +42,22 @@ std::string others(const std::vector<Tried>& tried, const std::string& taken) {
     return text;
 }
 
-Choice choose_compiled(const IntegerLayer& layer, const std::vector<Tried>& tried) {
+// Why a compiled kernel cannot be taken.
+std::optional<std::string> refusal_within(const char* name,
+                                          const IntegerLayer& layer,
+                                          std::uint64_t most_scratch) {
+    if (auto why = refusal(name, layer)) return why;
+    const std::string why = try_kernel(find_kernel(name), layer, most_scratch).why_not;
+    return why.empty() ? std::nullopt : std::optional(why);
+}
+
+Choice choose_compiled(const IntegerLayer& layer,
+                       const std::vector<Tried>& tried,
+                       std::uint64_t most_scratch) {
     Choice choice;
     choice.why_not_faster = others(tried, "");
     for (const char* name : kCompiled) {
-        const std::optional<std::string> why = refusal(name, layer);
+        const std::optional<std::string> why = refusal_within(name, layer, most_scratch);
         if (!why) {
             choice.kernel = name;
             return choice;
@@ -91,17 +102,18 @@ PackedLayer pack_within(const Kernel& kernel,
                              " beside its input and output");
 }
 
-Choice choose_by_schedule(const IntegerLayer& layer) {
+Choice choose_by_schedule(const IntegerLayer& layer, std::uint64_t most_scratch) {
     std::vector<Tried> tried;
     const Tried* best = nullptr;
     for (const Kernel* kernel : all_kernels()) {
-        if (kernel->purpose() == Purpose::Deploy) tried.push_back(try_kernel(*kernel, layer));
+        if (kernel->purpose() == Purpose::Deploy)
+            tried.push_back(try_kernel(*kernel, layer, most_scratch));
     }
     for (const Tried& candidate : tried) {
         if (!candidate.why_not.empty()) continue;
         if (best == nullptr || candidate.cycles < best->cycles) best = &candidate;
     }
-    if (best == nullptr) return choose_compiled(layer, tried);
+    if (best == nullptr) return choose_compiled(layer, tried, most_scratch);
     return {best->kernel, others(tried, best->kernel)};
 }
 

@@ -34,9 +34,11 @@ std::uint64_t tensor_bytes(const IntegerLayer& layer) {
 FirmwareLayer choose_and_pack(const IntegerLayer& layer,
                               const BuildOptions& options,
                               std::uint64_t most) {
+    const std::uint64_t tensors = tensor_bytes(layer);
+    const std::uint64_t most_scratch = most > tensors ? most - tensors : 0;
     Choice choice{options.kernel, ""};
     if (options.kernel == "best") {
-        choice = options.choose ? options.choose(layer) : choose_by_schedule(layer);
+        choice = options.choose ? options.choose(layer) : choose_by_schedule(layer, most_scratch);
     }
     const Kernel& kernel = find_kernel(choice.kernel);
     const auto refuse = [&](const std::string& why) {
@@ -50,8 +52,7 @@ FirmwareLayer choose_and_pack(const IntegerLayer& layer,
     const auto refused = kernel.refuses(layer.shape, layer.precision);
     if (refused && kernel.purpose() == Purpose::Compare) refuse(*refused);
     try {
-        const std::uint64_t tensors = tensor_bytes(layer);
-        result.packed = pack_within(kernel, layer, most > tensors ? most - tensors : 0);
+        result.packed = pack_within(kernel, layer, most_scratch);
     } catch (const std::runtime_error& error) {
         refuse(refused ? *refused : error.what());
     }
@@ -99,6 +100,7 @@ std::uint64_t memory_length(const std::string& script, const std::string& memory
 void check_fit(const IntegerNetwork& network,
                const MemoryPlan& memory,
                std::span<const FirmwareLayer> layers,
+               std::uint64_t ram,
                const std::string& script,
                const char* script_name) {
     std::uint64_t weights = 0;
@@ -108,7 +110,6 @@ void check_fit(const IntegerNetwork& network,
                                  ": " + what + " need " + std::to_string(needed) + " bytes of " +
                                  std::to_string(there));
     };
-    const std::uint64_t ram = memory_length(script, "RAM") - kStack;
     const std::uint64_t flash = memory_length(script, "FLASH");
     if (memory.arena_bytes > ram) refuse("activations and scratch", memory.arena_bytes, ram);
     if (weights > flash) refuse("weights", weights, flash);
@@ -283,7 +284,7 @@ Firmware build_firmware(const IntegerNetwork& network, const BuildOptions& optio
         firmware.layers[i] = choose_and_pack(network.layers[i], options, most);
     });
     firmware.memory = plan(firmware.layers);
-    check_fit(network, firmware.memory, firmware.layers, script, script_name);
+    check_fit(network, firmware.memory, firmware.layers, most, script, script_name);
 
     std::error_code error;
     fs::create_directories(options.directory, error);

@@ -55,7 +55,8 @@ struct Choice {
 
 // Of the kernels that are there to be deployed, the one whose best packing of these weights has the cheapest schedule; where none
 // fits, the first of slbc-deep, simd-int8 and naive that does. Throws std::runtime_error if none does.
-Choice choose_by_schedule(const IntegerLayer& layer);
+Choice choose_by_schedule(const IntegerLayer& layer,
+                          std::uint64_t most_scratch = ~std::uint64_t{0});
 
 // Why a kernel cannot run a layer with these weights; empty if it can.
 std::optional<std::string> refusal(const std::string& kernel, const IntegerLayer& layer);

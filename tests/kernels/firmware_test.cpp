@@ -112,6 +112,24 @@ TEST(Firmware, RefusesWhatDoesNotFitTheRamWithItsSizes) {
     EXPECT_NE(text.find("524288 bytes of 323584"), std::string::npos) << text;
 }
 
+TEST(Firmware, LessMemoryCostsCyclesBeforeItIsRefused) {
+    const Folder folder;
+    BuildOptions options;
+    options.directory = folder.path();
+    const IntegerNetwork network =
+        random_layer(traces::parse_layer("conv3x3:16x8@16x16"), {4, 4}, WeightKind::BellShaped, 1);
+    const Firmware free = build_firmware(network, options);
+    options.max_activations = free.memory.arena_bytes - 1;
+    const Firmware limited = build_firmware(network, options);
+    EXPECT_LT(limited.memory.arena_bytes, free.memory.arena_bytes);
+    EXPECT_GT(limited.layers[0].scheduled_cycles, free.layers[0].scheduled_cycles);
+    options.max_activations = 16 * 256 + 8 * 256;  // input and output alone
+    EXPECT_EQ(build_firmware(network, options).layers[0].packed.kernel, "naive");
+    options.max_activations = 16 * 256 + 8 * 256 - 1;
+    const std::string error = error_of([&] { build_firmware(network, options); });
+    EXPECT_NE(error.find("6144 bytes of 6143"), std::string::npos) << error;
+}
+
 TEST(Firmware, RefusesAnInputOfTheWrongSizeOrBits) {
     const Folder folder;
     BuildOptions options = options_for(folder, "naive");
