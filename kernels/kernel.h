@@ -13,6 +13,7 @@
 
 #include "kernels/generate/routine.h"
 #include "kernels/network/network.h"
+#include "kernels/storage/structure.h"
 
 namespace mixq::kernels {
 
@@ -35,6 +36,8 @@ struct PackedLayer {
     // mixq_weights_<layer>, mixq_multiplier_<layer> and mixq_bias_<layer>, scheduled, writing its output in a layout.
     std::function<generate::Lowered(Layout output)> generate;
     std::vector<std::uint8_t> weights;     // packed, aligned to 8 on the device
+    // How the packed weights' words repeat; none of kernels whose weights cannot be stored in fewer bits.
+    std::optional<storage::Structure> structure;
     std::vector<std::int32_t> multiplier;  // per output channel
     std::vector<std::int32_t> bias;   // per output channel, with the packing's constants folded in
     std::uint32_t scratch_bytes = 0;  // aligned to 8 on the device

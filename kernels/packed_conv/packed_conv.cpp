@@ -80,6 +80,7 @@ PackedLayer PackedConvolution::packed(const IntegerLayer& layer, const Plan& pla
                    (plan.guaranteed ? ", guaranteed for any weights" : ", proved on these weights");
     const Finish finish = finish_of(layer, plan);
     packed.weights = pack_weights(layer, plan, finish);
+    packed.structure = structure_of(plan, layer.precision.weight_bits);
     packed.scratch_bytes = scratch_bytes(plan);
     packed.generate = [plan, output = output_of(layer, finish, Layout::Planar), how = scheduling_](
                           Layout layout) {

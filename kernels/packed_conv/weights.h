@@ -7,6 +7,7 @@
 
 #include "kernels/network/network.h"
 #include "kernels/packed_conv/plan.h"
+#include "kernels/storage/structure.h"
 
 namespace mixq::kernels::packed_conv {
 
@@ -40,5 +41,8 @@ Finish finish_of(const IntegerLayer& layer, const Plan& plan);
 std::vector<std::uint8_t> pack_weights(const IntegerLayer& layer,
                                        const Plan& plan,
                                        const Finish& finish);
+
+// How the words of the blob repeat, filter by filter.
+storage::Structure structure_of(const Plan& plan, int weight_bits);
 
 }  // namespace mixq::kernels::packed_conv

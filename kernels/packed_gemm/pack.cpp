@@ -277,6 +277,7 @@ PackedLayer pack(const Plan& plan,
     PackedLayer packed;
     packed.kernel = kernel;
     packed.weights = Packer(plan, layer, requantise).pack();
+    packed.structure = structure_of(plan);
     packed.scratch_bytes = plan.scratch_bytes();
     packed.proof_largest_field = proof.largest;
     packed.proof_field_limit = proof.limit;

@@ -47,6 +47,9 @@ PackedLayer pack(const Plan& plan,
                  const std::string& kernel,
                  generate::Scheduling how);
 
+// How the words of the packed weights repeat, group by group.
+storage::Structure structure_of(const Plan& plan);
+
 // The same words, multiplied and taken apart on the host: sums [out][pixel] without the layer's bias. What the routine computes,
 // without the simulator.
 std::vector<std::int32_t> portable(const Plan& plan,
