@@ -35,9 +35,13 @@ struct PackedLayer {
     // Of generated kernels: the routine mixq_kernel_<layer>(input, output, scratch), which finds its constants in
     // mixq_weights_<layer>, mixq_multiplier_<layer> and mixq_bias_<layer>, scheduled, writing its output in a layout.
     std::function<generate::Lowered(Layout output)> generate;
-    std::vector<std::uint8_t> weights;     // packed, aligned to 8 on the device
+    std::vector<std::uint8_t> weights;  // packed, aligned to 8 on the device
     // How the packed weights' words repeat; none of kernels whose weights cannot be stored in fewer bits.
     std::optional<storage::Structure> structure;
+    // The same routine for the next `units` of the structure: their weights are then at mixq_weights_<layer>.
+    std::function<generate::Lowered(Layout output, int units)> generate_units;
+    // Whether that routine writes from its output pointer on; else its weights say where, from the layer's output on.
+    bool units_write_first = false;
     std::vector<std::int32_t> multiplier;  // per output channel
     std::vector<std::int32_t> bias;   // per output channel, with the packing's constants folded in
     std::uint32_t scratch_bytes = 0;  // aligned to 8 on the device

@@ -56,6 +56,36 @@ std::string at(std::uint32_t offset) {
     return "mixq_arena + " + number(offset);
 }
 
+std::string kernel_call(const std::string& layer, const LayerPlace& place, std::uint32_t output) {
+    return "    mixq_kernel_" + layer + "(" + at(place.input) + ", " + at(output) + ", " +
+           at(place.scratch) + ");\n";
+}
+
+// Weights are expanded, all at once or some output channels after the other, each part with a call of the kernel.
+std::string expanding_calls(const EmittedLayer& entry, const LayerPlace& place) {
+    const IntegerLayer& layer = *entry.layer;
+    const storage::StoredWeights& stored = *entry.stored;
+    const std::uint32_t weights = expanded_offset(place, *entry.packed);
+    const auto element = static_cast<std::uint32_t>(layer.output_bits == 0 ? 4 : 1);
+    const std::uint32_t channel =
+        element *
+        (entry.output_layout == Layout::Planar
+             ? static_cast<std::uint32_t>(layer.shape.out_height() * layer.shape.out_width())
+             : 1);
+    std::string text;
+    for (int call = 0; call < stored.calls(); ++call) {
+        const auto unit = static_cast<std::uint32_t>(stored.first_unit(call));
+        text += "    mixq_expand_" + layer.name + "(mixq_stored_" + layer.name + " + " +
+                number(unit * storage::stored_bytes(stored.plan.unit)) + ", " + at(weights) +
+                ");\n";
+        const std::uint32_t channels = entry.packed->units_write_first
+                                           ? unit * static_cast<std::uint32_t>(stored.plan.channels)
+                                           : 0;
+        text += kernel_call(layer.name, place, place.output + channels * channel);
+    }
+    return text;
+}
+
 }  // namespace
 
 Defines kernel_defines(const IntegerLayer& layer, const PackedLayer& packed, Layout output_layout) {
@@ -86,6 +116,10 @@ Defines kernel_defines(const IntegerLayer& layer, const PackedLayer& packed, Lay
     return defines;
 }
 
+std::uint32_t expanded_offset(const LayerPlace& place, const PackedLayer& packed) {
+    return place.scratch + (packed.scratch_bytes + 7) / 8 * 8;
+}
+
 std::uint32_t output_bytes(const IntegerLayer& last) {
     const std::int64_t elements =
         std::int64_t{last.shape.out_channels} * last.output_height() * last.output_width();
@@ -111,11 +145,18 @@ std::string network_source(const std::string& network,
         if (pools) {
             text += "void mixq_pool_" + layer.name + "(const uint8_t *input, uint8_t *output);\n";
         }
+        if (layers[i].stored != nullptr) {
+            text +=
+                "void mixq_expand_" + layer.name +
+                "(const uint8_t *stored, uint8_t *weights);\nextern const uint8_t mixq_stored_" +
+                layer.name + "[];\n";
+        }
         text += "\n// " + to_string(layer.shape) + " " + to_string(layer.precision) +
                 (pools ? " " + std::string(name(layer.pool)) : "") + ", kernel " +
                 layers[i].packed->kernel + "\n" + "__attribute__((noinline)) void mixq_layer_" +
-                layer.name + "(void) {\n" + "    mixq_kernel_" + layer.name + "(" +
-                at(place.input) + ", " + at(place.output) + ", " + at(place.scratch) + ");\n";
+                layer.name + "(void) {\n" +
+                (layers[i].stored != nullptr ? expanding_calls(layers[i], place)
+                                             : kernel_call(layer.name, place, place.output));
         if (pools) {
             text += "    mixq_pool_" + layer.name + "(" + at(place.output) + ", " +
                     at(place.output) + ");\n";
@@ -140,7 +181,11 @@ std::string constants_source(const std::string& network,
                        "'. Written by mixq-sim.\n    .syntax unified\n\n";
     for (const EmittedLayer& entry : layers) {
         const std::string& name = entry.layer->name;
-        text += included("mixq_weights_" + name, name + ".weights", in_ram);
+        if (entry.stored != nullptr) {
+            text += included("mixq_stored_" + name, name + ".stored", in_ram);
+        } else {
+            text += included("mixq_weights_" + name, name + ".weights", in_ram);
+        }
         text += words("mixq_multiplier_" + name, entry.packed->multiplier, in_ram);
         text += words("mixq_bias_" + name, entry.packed->bias, in_ram);
     }
@@ -150,6 +195,12 @@ std::string constants_source(const std::string& network,
     text += alias("mixq_input",
                   memory.layers.front().input,
                   static_cast<std::uint32_t>(layers.front().layer->shape.input_elements()));
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+        if (layers[i].stored == nullptr) continue;
+        text += alias("mixq_weights_" + layers[i].layer->name,
+                      expanded_offset(memory.layers[i], *layers[i].packed),
+                      layers[i].stored->expanded_bytes());
+    }
     text += alias("mixq_output", memory.layers.back().output, output_bytes(*layers.back().layer));
     return text;
 }

@@ -12,6 +12,7 @@
 #include "kernels/kernel.h"
 #include "kernels/network/memory_plan.h"
 #include "kernels/network/network.h"
+#include "kernels/storage/stored.h"
 
 namespace mixq::kernels {
 
@@ -24,7 +25,12 @@ Defines kernel_defines(const IntegerLayer& layer, const PackedLayer& packed, Lay
 struct EmittedLayer {
     const IntegerLayer* layer = nullptr;
     const PackedLayer* packed = nullptr;
+    const storage::StoredWeights* stored = nullptr;  // none: the packed weights are in flash
+    Layout output_layout = Layout::Planar;
 };
+
+// Where expanded weights lie in the arena: behind the kernel's scratch.
+std::uint32_t expanded_offset(const LayerPlace& place, const PackedLayer& packed);
 
 // C source: mixq_layer_<name> for every layer, mixq_network_run, and the sizes main() needs.
 std::string network_source(const std::string& network,
@@ -33,7 +39,7 @@ std::string network_source(const std::string& network,
                            int calls);
 
 // Assembly source: weights and input by .incbin, multipliers and biases as words, and the arena.
-// The files it includes are <layer>.weights and input.bin. `in_ram`: the layers' constants are copied to RAM at start-up.
+// The files it includes are <layer>.weights, or <layer>.stored, and input.bin. `in_ram`: the layers' constants are copied to RAM at start-up.
 std::string constants_source(const std::string& network,
                              std::span<const EmittedLayer> layers,
                              const MemoryPlan& memory,

@@ -10,6 +10,7 @@
 #include "kernels/network/parallel.h"
 #include "kernels/network/toolchain.h"
 #include "kernels/pooling/pooling.h"
+#include "kernels/storage/expand.h"
 #include "traces/file.h"
 
 namespace mixq::kernels {
@@ -75,9 +76,12 @@ MemoryPlan plan(std::span<const FirmwareLayer> layers) {
     for (const FirmwareLayer& entry : layers) {
         const IntegerLayer& layer = entry.layer;
         const std::int64_t element_bytes = layer.output_bits == 0 ? 4 : 1;
+        std::uint32_t scratch = entry.packed.scratch_bytes;
+        // The expanded weights begin at a multiple of 8.
+        if (entry.stored) scratch = (scratch + 7) / 8 * 8 + entry.stored->expanded_bytes();
         needs.push_back({static_cast<std::uint32_t>(layer.shape.input_elements()),
                          static_cast<std::uint32_t>(layer.shape.output_elements() * element_bytes),
-                         entry.packed.scratch_bytes});
+                         scratch});
     }
     return plan_memory(needs);
 }
@@ -95,6 +99,35 @@ std::uint64_t memory_length(const std::string& script, const std::string& memory
         if (error == std::errc{} && *end == 'K') return kilobytes * 1024;
     }
     throw std::runtime_error("the linker script gives no 'LENGTH = <n>K' for memory " + memory);
+}
+
+// Stores the weights of layer i in bits, expanded in as few parts as the limit allows. `layers` are those of the network, with what
+// was decided of them so far.
+void store_in_bits(std::vector<FirmwareLayer>& layers, std::size_t i, std::uint64_t limit) {
+    FirmwareLayer& entry = layers[i];
+    const auto refuse = [&](const std::string& why) {
+        throw std::runtime_error(
+            "layer '" + entry.layer.name + "' (" + to_string(entry.layer.shape) + " " +
+            to_string(entry.layer.precision) + "): its weights cannot be stored in bits: " + why);
+    };
+    if (const auto why = storage_refusal(entry.packed)) refuse(*why);
+    // A network that is beyond the limit as it is may not get any larger.
+    limit = std::max<std::uint64_t>(limit, plan(layers).arena_bytes);
+    storage::StoredWeights stored;
+    stored.plan = storage::plan_of(*entry.packed.structure);
+    stored.bytes = storage::store(stored.plan, entry.packed.weights);
+    for (int parts = 1; parts <= stored.plan.units; ++parts) {
+        stored.units = (stored.plan.units + parts - 1) / parts;
+        entry.stored = stored;
+        if (plan(layers).arena_bytes <= limit) {
+            entry.weight_bytes = static_cast<std::uint32_t>(stored.bytes.size());
+            return;
+        }
+    }
+    const std::uint64_t needed = plan(layers).arena_bytes;
+    refuse("with the " + std::to_string(entry.stored->expanded_bytes()) +
+           " bytes that even its smallest part expands to, activations and scratch need " +
+           std::to_string(needed) + " bytes of " + std::to_string(limit));
 }
 
 void check_fit(const IntegerNetwork& network,
@@ -150,6 +183,10 @@ fs::path generated_source(const fs::path& folder, const IntegerLayer& layer) {
     return folder / ("kernel_" + layer.name + ".s");
 }
 
+fs::path expansion_source(const fs::path& folder, const IntegerLayer& layer) {
+    return folder / ("expand_" + layer.name + ".s");
+}
+
 fs::path pool_source(const fs::path& folder, const IntegerLayer& layer) {
     return folder / ("pool_" + layer.name + ".s");
 }
@@ -163,9 +200,21 @@ void generate_kernels(Firmware& firmware, const fs::path& folder, int parallel) 
                                pooling::pool_code(entry.layer, layout).assembly);
         }
         if (!entry.packed.generate) return;
-        const generate::Lowered lowered = entry.packed.generate(layout);
+        const generate::Lowered lowered =
+            entry.stored ? entry.packed.generate_units(layout, entry.stored->units)
+                         : entry.packed.generate(layout);
+        if (entry.stored) {
+            entry.expansion = storage::expand_code(entry.stored->plan,
+                                                   entry.stored->units,
+                                                   entry.layer.name,
+                                                   generate::Scheduling::List);
+            traces::write_file(expansion_source(folder, entry.layer), entry.expansion->assembly);
+        }
         entry.counts = lowered.counts;
         entry.scheduled_cycles = lowered.cycles;
+        if (entry.stored)
+            entry.scheduled_cycles =
+                entry.stored->calls() * (lowered.cycles + entry.expansion->cycles);
         traces::write_file(generated_source(folder, entry.layer),
                            generated_header(entry.layer, entry.packed) + lowered.assembly);
     });
@@ -176,10 +225,16 @@ void emit(const Firmware& firmware,
           std::span<const std::uint8_t> input,
           const std::string& script) {
     std::vector<EmittedLayer> layers;
-    for (const FirmwareLayer& entry : firmware.layers) {
-        layers.push_back({&entry.layer, &entry.packed});
-        traces::write_file(options.directory / (entry.layer.name + ".weights"),
-                           std::span<const std::uint8_t>(entry.packed.weights));
+    for (std::size_t i = 0; i < firmware.layers.size(); ++i) {
+        const FirmwareLayer& entry = firmware.layers[i];
+        layers.push_back({&entry.layer,
+                          &entry.packed,
+                          entry.stored ? &*entry.stored : nullptr,
+                          output_layout(firmware.layers, i)});
+        traces::write_file(
+            options.directory / (entry.layer.name + (entry.stored ? ".stored" : ".weights")),
+            std::span<const std::uint8_t>(entry.stored ? entry.stored->bytes
+                                                       : entry.packed.weights));
     }
     traces::write_file(options.directory / "network.c",
                        network_source(firmware.network, layers, firmware.memory, options.calls));
@@ -211,6 +266,13 @@ std::vector<fs::path> network_jobs(const Firmware& firmware,
             jobs.push_back({device_directory() / entry.packed.source,
                             object,
                             kernel_defines(entry.layer, entry.packed, layout),
+                            {},
+                            {}});
+        }
+        if (entry.stored) {
+            jobs.push_back({expansion_source(folder, entry.layer),
+                            folder / ("expand_" + entry.layer.name + ".o"),
+                            {},
                             {},
                             {}});
         }
@@ -253,6 +315,7 @@ void measure_sizes(Firmware& firmware, const fs::path& folder) {
         const std::string& name = entry.layer.name;
         entry.code_bytes =
             static_cast<std::uint32_t>(object_size(folder / ("kernel_" + name + ".o")).code);
+        if (entry.expansion) entry.code_bytes += entry.expansion->code_bytes;
         if (entry.layer.pool != Pool::None) {
             entry.code_bytes +=
                 static_cast<std::uint32_t>(object_size(folder / ("pool_" + name + ".o")).code);
@@ -268,6 +331,16 @@ void measure_sizes(Firmware& firmware, const fs::path& folder) {
 
 }  // namespace
 
+std::string_view name(Storage storage) {
+    return storage == Storage::Bits ? "bits" : "bytes";
+}
+
+std::optional<std::string> storage_refusal(const PackedLayer& packed) {
+    if (packed.structure) return std::nullopt;
+    return "the packed weights of the kernel " + packed.kernel + " are not a form of " +
+           "fields that could be made again; rp-conv, dual-gemm and smlad-gemm have it";
+}
+
 Firmware build_firmware(const IntegerNetwork& network, const BuildOptions& options) {
     check(network);
     const std::vector<std::uint8_t> input = checked_input(network, options);
@@ -275,6 +348,11 @@ Firmware build_firmware(const IntegerNetwork& network, const BuildOptions& optio
     firmware.network = network.name;
     firmware.compiler = find_compiler().version;
     firmware.flags = compiler_flags();
+    if (!options.storage.empty() && options.storage.size() != network.layers.size()) {
+        throw std::invalid_argument("storage of " + std::to_string(options.storage.size()) +
+                                    " layers, the network has " +
+                                    std::to_string(network.layers.size()));
+    }
     const char* script_name = linker_script_name(options.target);
     const std::string script = traces::read_text(device_directory() / "device" / script_name);
     const std::uint64_t most = std::min(options.max_activations.value_or(~std::uint64_t{0}),
@@ -283,6 +361,10 @@ Firmware build_firmware(const IntegerNetwork& network, const BuildOptions& optio
     in_parallel(network.layers.size(), options.parallel, [&](std::size_t i) {
         firmware.layers[i] = choose_and_pack(network.layers[i], options, most);
     });
+    for (std::size_t i = 0; i < options.storage.size(); ++i) {
+        if (options.storage[i] == Storage::Bits)
+            store_in_bits(firmware.layers, i, std::min(most, options.arena_limit.value_or(most)));
+    }
     firmware.memory = plan(firmware.layers);
     check_fit(network, firmware.memory, firmware.layers, most, script, script_name);
 

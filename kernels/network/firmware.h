@@ -14,6 +14,7 @@
 #include "kernels/kernel.h"
 #include "kernels/network/memory_plan.h"
 #include "kernels/network/network.h"
+#include "kernels/storage/stored.h"
 
 namespace mixq::kernels {
 
@@ -22,13 +23,25 @@ enum class Target : std::uint8_t {
     Mps2An500,  // QEMU's Cortex-M7 machine, the independent referee
 };
 
+// How a layer's weights lie in flash.
+enum class Storage : std::uint8_t {
+    Bytes,  // as the kernel reads them: often several bytes a weight
+    Bits,   // in about as many bits as weights have, expanded into RAM when the layer runs
+};
+
+std::string_view name(Storage storage);
+
 struct FirmwareLayer {
     IntegerLayer layer;
     PackedLayer packed;
     std::string why_not_faster;  // why no low-bit kernel was taken; empty if one was
     std::uint32_t code_bytes = 0;
-    std::uint32_t weight_bytes = 0;
-    // Of a generated kernel: what its routine executes, exactly, and what its schedule says it takes (see generate/routine.h).
+    std::uint32_t weight_bytes = 0;  // in flash
+    // Of Storage::Bits; code_bytes are with those of the expansion.
+    std::optional<storage::StoredWeights> stored;
+    std::optional<generate::Lowered> expansion;  // one call
+    // Of a generated kernel: what one call of its routine executes, exactly, and what its schedule says the layer takes (see
+    // generate/routine.h).
     std::optional<traces::Counts> counts;
     double scheduled_cycles = 0;
 };
@@ -79,6 +92,10 @@ struct BuildOptions {
     std::string kernel =
         "best";  // one kernel for all layers, or "best": the fastest that fits each layer
     std::function<Choice(const IntegerLayer&)> choose;  // for "best"; choose_by_schedule if empty
+    std::vector<Storage> storage;  // of each layer's weights; all in bytes if empty
+    // What activations, scratch and expanded weights may take; as much as the target has if empty. Weights are expanded a part of
+    // the output channels after the other where all of them would take more.
+    std::optional<std::uint64_t> arena_limit;
     std::vector<std::uint8_t> input;  // built-in input, channel-major; zeros if empty
     int calls = 2;  // main() runs the network this often before it publishes the output and exits
     // Where objects that are the same in every firmware are kept between builds; empty: in
@@ -93,6 +110,9 @@ struct BuildOptions {
 // Throws std::runtime_error: no kernel fits a layer, memory does not fit the board, the compiler is
 // missing or fails (with its first error line and the source file).
 Firmware build_firmware(const IntegerNetwork& network, const BuildOptions& options);
+
+// Why the weights of a layer made ready by this kernel cannot be stored in bits; empty if they can.
+std::optional<std::string> storage_refusal(const PackedLayer& packed);
 
 // A channel-major image in the layout the firmware's first kernel reads.
 std::vector<std::uint8_t> arrange_input(const Firmware& firmware,

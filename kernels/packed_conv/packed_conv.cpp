@@ -82,12 +82,17 @@ PackedLayer PackedConvolution::packed(const IntegerLayer& layer, const Plan& pla
     packed.weights = pack_weights(layer, plan, finish);
     packed.structure = structure_of(plan, layer.precision.weight_bits);
     packed.scratch_bytes = scratch_bytes(plan);
-    packed.generate = [plan, output = output_of(layer, finish, Layout::Planar), how = scheduling_](
-                          Layout layout) {
+    packed.generate_units = [plan,
+                             output = output_of(layer, finish, Layout::Planar),
+                             how = scheduling_](Layout layout, int units) {
         Output to = output;
         to.layout = layout;
+        to.filters = units;
         return lowered(plan, to, how);
     };
+    packed.units_write_first = true;
+    packed.generate = [generate = packed.generate_units, filters = layer.shape.out_channels](
+                          Layout layout) { return generate(layout, filters); };
     return packed;
 }
 

@@ -143,7 +143,8 @@ class Emitter {
         first.ldr(out, {generate::sp, out_.offset, generate::kStackSpace});
         first.str(out, {generate::sp, out_channel_.offset, generate::kStackSpace});
         body.straight(first, kPool);
-        filter(body.loop(layer.out_channels, channels_left_, kPool, "filters"), rows);
+        const int filters = output_.filters == 0 ? layer.out_channels : output_.filters;
+        filter(body.loop(filters, channels_left_, kPool, "filters"), rows);
         Code next;
         if (!plan_.rolling) {
             const Reg band = next.value();

@@ -13,7 +13,8 @@ struct Output {
     std::string name;  // of the layer
     int bits = 8;      // 0: logits
     Layout layout = Layout::Planar;
-    Finish finish;  // its constants are in the packed weights
+    Finish finish;    // its constants are in the packed weights
+    int filters = 0;  // of one call; 0: all
 };
 
 // Scratch: the sums of two output rows, then the packed input.

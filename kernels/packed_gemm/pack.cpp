@@ -284,8 +284,11 @@ PackedLayer pack(const Plan& plan,
     packed.proof = describe(plan) +
                    (plan.product == Product::Int8 ? ": sums reach " : ": low fields range over ") +
                    std::to_string(proof.largest) + " of " + std::to_string(proof.limit);
-    packed.generate = [plan, requantise, name = layer.name, how](Layout output) {
-        return lower(*build_routine(name, plan, requantise, output), how);
+    packed.generate_units = [plan, requantise, name = layer.name, how](Layout output, int groups) {
+        return lower(*build_routine(name, plan, requantise, output, groups), how);
+    };
+    packed.generate = [generate = packed.generate_units, groups = plan.groups()](Layout output) {
+        return generate(output, groups);
     };
     return packed;
 }

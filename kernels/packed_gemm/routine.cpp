@@ -91,7 +91,8 @@ int group_words(const Plan& plan) {
 std::unique_ptr<Routine> build_routine(const std::string& layer,
                                        const Plan& plan,
                                        const Requantise& requantise,
-                                       Layout output) {
+                                       Layout output,
+                                       int groups) {
     auto made = std::make_unique<Routine>("mixq_kernel_" + layer);
     Routine& routine = *made;
     const Frame frame(routine);
@@ -107,21 +108,21 @@ std::unique_ptr<Routine> build_routine(const std::string& layer,
     load(first, weights, frame.weights);
     store(first, weights, frame.group_weights);
     lines.straight(first, kPool);
-    Body& groups = lines.loop(plan.groups(), routine.slot(), kPool, "output channels");
+    Body& each = lines.loop(groups, routine.slot(), kPool, "output channels");
     Code zero;
     const Reg tile = zero.value();
     zero.mov(tile, 0);
     store(zero, tile, frame.tile);
-    groups.straight(zero, kPool);
-    Body& tiles = groups.loop(plan.tiles(), routine.slot(), {r0, r1, r2, lr}, "tiles");
+    each.straight(zero, kPool);
+    Body& tiles = each.loop(plan.tiles(), routine.slot(), {r0, r1, r2, lr}, "tiles");
     emit_tile(routine, tiles, plan, requantise, output, frame);
     Code next;
-    if (plan.groups() > 1) {
+    if (groups > 1) {
         const Reg group = next.value();
         load(next, group, frame.group_weights);
         add_any(next, group, group, 4 * group_words(plan));
         store(next, group, frame.group_weights);
-        groups.straight(next, kPool);
+        each.straight(next, kPool);
     }
     emit_next_line(lines, plan, requantise, output, frame);
     return made;

@@ -42,9 +42,11 @@ int start_words(const Plan& plan);
 // Of one group, up to an even number.
 int group_words(const Plan& plan);
 
+// Of one call's groups of output channels.
 std::unique_ptr<generate::Routine> build_routine(const std::string& layer,
                                                  const Plan& plan,
                                                  const Requantise& requantise,
-                                                 Layout output);
+                                                 Layout output,
+                                                 int groups);
 
 }  // namespace mixq::kernels::packed_gemm

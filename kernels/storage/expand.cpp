@@ -16,6 +16,7 @@ constexpr Reg kStored = r0;
 constexpr Reg kPacked = r1;
 constexpr Space kPackedSpace = 1;
 const std::vector<Reg> kWork{r2, r3, r10, r11, r12, lr};
+constexpr std::size_t kKept = 2;  // stored words in registers at once
 const std::vector<Reg> kConstants{r4, r5, r6, r7, r8, r9};
 
 // How often constants are needed in registers, each loop counting for so many passes at most: what is innermost matters.
@@ -59,17 +60,14 @@ class Expander {
 
     // A single field that does not lie across the stored word's end takes UBFX.
     static bool is_field(const Piece& piece) {
-        return contiguous(piece.bits) &&
-               lowest(piece) + std::popcount(piece.bits) <= 32;
+        return contiguous(piece.bits) && lowest(piece) + std::popcount(piece.bits) <= 32;
     }
 
     static int lowest(const Piece& piece) {
         return (std::countr_zero(piece.bits) + piece.rotate) % 32;
     }
 
-    static bool masked(const Piece& piece) {
-        return piece.bits != 0xffff'ffff && !is_field(piece);
-    }
+    static bool masked(const Piece& piece) { return piece.bits != 0xffff'ffff && !is_field(piece); }
 
     void settle_constants() {
         std::vector<std::pair<double, std::uint32_t>> order;
@@ -106,14 +104,11 @@ class Expander {
         Code code;
         sources_.clear();
         copied_ = Reg{};
-        std::size_t at = 0;
-        for (std::size_t k = 0; k < each.words.size(); ++k) {
-            std::vector<Piece> pieces;
-            for (; at < each.from.pieces.size() &&
-                   each.from.pieces[at].word == static_cast<int>(k);
-                 ++at)
-                pieces.push_back(each.from.pieces[at]);
-            code.str(word(code, each.words[k], pieces),
+        std::vector<std::vector<Piece>> pieces(each.words.size());
+        for (const Piece& piece : each.from.pieces)
+            pieces[static_cast<std::size_t>(piece.word)].push_back(piece);
+        for (const std::size_t k : order(each, pieces)) {
+            code.str(word(code, each.words[k], pieces[k]),
                      {kPacked, 4 * static_cast<int>(k), kPackedSpace});
         }
         if (each.from.sources > 0) code.add(kStored, kStored, 4 * each.from.sources);
@@ -121,13 +116,36 @@ class Expander {
         return code;
     }
 
-    Reg source(Code& code, int index) {
-        const auto [known, added] = sources_.try_emplace(index);
-        if (added) {
-            known->second = code.value();
-            code.ldr(known->second, {kStored, 4 * index, kConstantSpace});
+    // Words that lie in the same stored word follow each other; copies follow what they copy.
+    static std::vector<std::size_t> order(const Node& each,
+                                          const std::vector<std::vector<Piece>>& pieces) {
+        std::vector<std::pair<int, std::size_t>> keyed;
+        int source = 0;
+        for (std::size_t k = 0; k < each.words.size(); ++k) {
+            const auto most = std::ranges::max_element(
+                pieces[k], {}, [](const Piece& piece) { return std::popcount(piece.bits); });
+            if (most != pieces[k].end()) source = most->source;
+            keyed.emplace_back(source, k);
         }
-        return known->second;
+        std::ranges::stable_sort(keyed, {}, &std::pair<int, std::size_t>::first);
+        std::vector<std::size_t> all;
+        for (const auto& [key, k] : keyed) all.push_back(k);
+        return all;
+    }
+
+    // The latest few are kept in registers, others loaded again.
+    Reg source(Code& code, int index) {
+        for (std::size_t k = 0; k < sources_.size(); ++k) {
+            if (sources_[k].first != index) continue;
+            std::rotate(sources_.begin() + static_cast<std::ptrdiff_t>(k),
+                        sources_.begin() + static_cast<std::ptrdiff_t>(k) + 1,
+                        sources_.end());
+            return sources_.back().second;
+        }
+        if (sources_.size() == kKept) sources_.erase(sources_.begin());
+        sources_.emplace_back(index, code.value());
+        code.ldr(sources_.back().second, {kStored, 4 * index, kConstantSpace});
+        return sources_.back().second;
     }
 
     Reg constant(Code& code, std::uint32_t value) const {
@@ -238,7 +256,7 @@ class Expander {
     Uses uses_;
     std::map<std::uint32_t, Reg> constants_;
     std::vector<Reg> pool_;
-    std::map<int, Reg> sources_;  // of the leaf
+    std::vector<std::pair<int, Reg>> sources_;  // of the leaf, latest last
     Reg copied_;
 };
 

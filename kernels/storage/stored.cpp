@@ -49,8 +49,8 @@ std::int64_t flash_of(const Node& leaf) {
     std::int64_t instructions = leaf.from.sources + (leaf.count > 1 ? kLoop : 2);
     for (const Word& word : leaf.words)
         instructions += 1 + (word.offset != 0 ? 1 : 0) + static_cast<int>(word.shifts.size());
-    instructions += 2 * static_cast<int>(leaf.from.pieces.size()) -
-                    static_cast<int>(leaf.words.size());
+    instructions +=
+        2 * static_cast<int>(leaf.from.pieces.size()) - static_cast<int>(leaf.words.size());
     return kBytes * (instructions + std::int64_t{leaf.from.sources} * leaf.count);
 }
 
@@ -67,8 +67,7 @@ std::vector<Node> run_of(const std::vector<Word>& words, int count) {
     const int most = std::max(1, kMostWords / static_cast<int>(words.size()));
     for (int unrolled = 1; unrolled <= std::min(most, count); ++unrolled) {
         std::vector<Node> nodes{leaf_of(repeated(words, unrolled), count / unrolled)};
-        if (count % unrolled != 0)
-            nodes.push_back(leaf_of(repeated(words, count % unrolled), 1));
+        if (count % unrolled != 0) nodes.push_back(leaf_of(repeated(words, count % unrolled), 1));
         std::int64_t flash = 0;
         for (const Node& node : nodes) flash += flash_of(node);
         if (best.empty() || flash < least) {
@@ -211,8 +210,8 @@ Word weight_word(const std::vector<int>& places, int weight_bits, int lane_bits)
             return static_cast<std::uint32_t>((value << (place - begin) & lane) << begin);
         };
         word.bits |= part(field);
-        word.offset = lanes_added(
-            word.offset, part(std::uint64_t{1} << (weight_bits - 1)), lane_bits, false);
+        word.offset =
+            lanes_added(word.offset, part(std::uint64_t{1} << (weight_bits - 1)), lane_bits, false);
     }
     // Nothing is gained by an offset where all bits are stored.
     if (word.bits == 0xffff'ffff) word.offset = 0;
@@ -254,9 +253,8 @@ Plan plan_of(const Structure& structure) {
 
 std::uint32_t stored_bytes(std::span<const Node> nodes) {
     std::uint32_t words = 0;
-    each_leaf(nodes, [&](const Node& leaf) {
-        words += static_cast<std::uint32_t>(leaf.from.sources);
-    });
+    each_leaf(nodes,
+              [&](const Node& leaf) { words += static_cast<std::uint32_t>(leaf.from.sources); });
     return kBytes * words;
 }
 
@@ -265,6 +263,10 @@ std::uint32_t packed_bytes(std::span<const Node> nodes) {
     each_leaf(nodes,
               [&](const Node& leaf) { words += static_cast<std::uint32_t>(leaf.words.size()); });
     return kBytes * words;
+}
+
+std::uint32_t StoredWeights::expanded_bytes() const {
+    return packed_bytes(plan.unit) * static_cast<std::uint32_t>(units) + packed_bytes(plan.tail);
 }
 
 std::vector<std::uint8_t> store(const Plan& plan, std::span<const std::uint8_t> packed) {
@@ -279,7 +281,8 @@ std::vector<std::uint8_t> store(const Plan& plan, std::span<const std::uint8_t> 
     std::size_t at = 0;
     each_leaf(plan, [&](const Node& leaf) {
         std::vector<std::uint32_t> words;
-        for (std::size_t k = 0; k < leaf.words.size(); ++k) words.push_back(word_at(packed, at + k));
+        for (std::size_t k = 0; k < leaf.words.size(); ++k)
+            words.push_back(word_at(packed, at + k));
         const std::vector<std::uint32_t> values = values_of(leaf, words);
         std::vector<std::uint32_t> sources(static_cast<std::size_t>(leaf.from.sources), 0);
         std::vector<std::uint32_t> kept(values.size(), 0);

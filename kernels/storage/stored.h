@@ -2,6 +2,7 @@
 // What the device does to make them again is in expand.h.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -26,6 +27,20 @@ struct Plan {
     int channels = 1;
     std::vector<Node> unit;  // one after the other
     std::vector<Node> tail;
+};
+
+// What firmware holds of a layer whose weights are stored in few bits.
+struct StoredWeights {
+    Plan plan;
+    std::vector<std::uint8_t> bytes;
+    int units = 0;  // expanded at once: all, or as many as there is RAM for
+
+    // Calls of the kernel, each for the next units; the last ones begin early enough to be whole.
+    int calls() const { return (plan.units + units - 1) / units; }
+
+    int first_unit(int call) const { return std::min(call * units, plan.units - units); }
+
+    std::uint32_t expanded_bytes() const;  // of the units at once
 };
 
 // Unrolled so that flash takes the fewest bytes, code included.
