@@ -11,6 +11,7 @@
 #include "tools/console.h"
 #include "tools/measure.h"
 #include "tools/record_json.h"
+#include "tools/storage_choice.h"
 #include "traces/file.h"
 
 namespace mixq::tools {
@@ -24,6 +25,7 @@ struct Options {
     std::string board = "stm32f746";
     std::string json;
     std::string memory = "exact";
+    std::string storage = "auto";
     int images = 100;
     std::uint64_t seed = 1;
     std::optional<std::uint64_t> max_cycles;
@@ -87,6 +89,8 @@ Verification find_golden(const Options& options, const kernels::IntegerNetwork& 
 // The same for every image: input in, outputs against what they must be.
 struct Deployment {
     kernels::Firmware firmware;
+    std::vector<StorageCost>
+        storage;  // of every layer; empty if weights are in bytes as a matter of course
     std::string elf_sha256;
     std::vector<sim::CallTiming> layers;  // in network order
     sim::CallTiming whole;
@@ -237,6 +241,9 @@ void print_deployment(const Deployment& deployment,
         count(deployment.firmware.ram_bytes).c_str(),
         count(deployment.firmware.activation_bytes).c_str(),
         count(deployment.firmware.flash_bytes).c_str());
+    if (!deployment.storage.empty()) {
+        std::printf("\n%s\n", storage_table(deployment.firmware, deployment.storage).c_str());
+    }
     std::printf("%d image%s equal: %s\n",
                 deployment.images_checked,
                 deployment.images_checked == 1 ? "" : "s",
@@ -295,7 +302,10 @@ nlohmann::json deployment_json(const Deployment& deployment,
              {"code_bytes", entry.code_bytes},
              {"scratch_bytes", entry.packed.scratch_bytes},
              {"proof", entry.packed.proof},
+             {"storage", name(entry.stored ? kernels::Storage::Bits : kernels::Storage::Bytes)},
              {"note", entry.why_not_faster}});
+        if (!deployment.storage.empty())
+            json["layers"].back()["storage_forms"] = storage_json(deployment.storage[i]);
     }
     return json;
 }
@@ -312,6 +322,66 @@ void check_limits(const Options& options, const Deployment& deployment) {
     limit("flash bytes:", deployment.firmware.flash_bytes, options.max_flash);
 }
 
+std::vector<kernels::Choice> choose_kernels(const Options& options,
+                                            const Measurement& measurement,
+                                            const kernels::IntegerNetwork& network) {
+    if (options.kernel != "best") return {network.layers.size(), {options.kernel, ""}};
+    std::vector<kernels::Choice> choices;
+    Progress progress("kernels", static_cast<std::int64_t>(network.layers.size()));
+    for (const kernels::IntegerLayer& layer : network.layers) {
+        choices.push_back(choose_measured(measurement, layer));
+        progress.advance(layer.name + " " + choices.back().kernel,
+                         static_cast<std::int64_t>(choices.size()));
+    }
+    return choices;
+}
+
+// What activations, scratch and expanded weights may take, so that a limit on RAM is met: a firmware has a few bytes beside them.
+std::optional<std::uint64_t> arena_limit_of(const Options& options, const BuiltRun& any) {
+    if (!options.max_ram) return std::nullopt;
+    const std::uint64_t others = any.firmware.ram_bytes - any.firmware.activation_bytes;
+    return *options.max_ram - std::min(*options.max_ram, others);
+}
+
+// Weights in bits in all layers where that saves flash, or only where the flash is too small otherwise.
+void build_with_storage(const Options& options,
+                        const Measurement& measurement,
+                        const kernels::IntegerNetwork& network,
+                        const std::vector<kernels::Choice>& choices,
+                        kernels::BuildOptions& build,
+                        Deployment& deployment) {
+    const BuiltRun first = measurement.build(choices[0].kernel, network.layers[0]);
+    build.arena_limit = arena_limit_of(options, first);
+    Progress progress("storage", static_cast<std::int64_t>(network.layers.size()));
+    for (std::size_t i = 0; i < network.layers.size(); ++i) {
+        deployment.storage.push_back(
+            storage_cost(measurement, choices[i].kernel, network.layers[i], build.arena_limit));
+        progress.advance(network.layers[i].name, static_cast<std::int64_t>(i) + 1);
+    }
+    const std::vector<StorageCost>& costs = deployment.storage;
+    if (options.storage == "bits") {
+        build.storage = smallest_storage(costs);
+        deployment.firmware = kernels::build_firmware(network, build);
+        return;
+    }
+    const std::uint64_t limit = std::min<std::uint64_t>(options.max_flash.value_or(UINT64_MAX),
+                                                        kernels::flash_bytes_of(build.target));
+    // Start-up, input and glue: of one layer before the network is built, then of the network.
+    const kernels::FirmwareLayer& layer = first.firmware.layers[0];
+    std::uint64_t others = first.firmware.flash_bytes - layer.weight_bytes - layer.code_bytes;
+    for (;;) {
+        const std::vector<kernels::Storage> before = build.storage;
+        build.storage = storage_within(costs, others, limit);
+        if (build.storage == before) return;
+        deployment.firmware = kernels::build_firmware(network, build);
+        if (deployment.firmware.flash_bytes <= limit) return;
+        std::uint64_t layers = 0;
+        for (const kernels::FirmwareLayer& each : deployment.firmware.layers)
+            layers += each.weight_bytes + each.code_bytes;
+        others = std::max(others, deployment.firmware.flash_bytes - layers);
+    }
+}
+
 void run_deploy(const Options& options) {
     const kernels::IntegerNetwork network = kernels::read_plan(options.plan);
     const Verification verification = find_golden(options, network);
@@ -322,17 +392,18 @@ void run_deploy(const Options& options) {
     build.directory = options.directory;
     build.kernel = options.kernel;
     build.input = image_at(verification, network, options.seed, 0);
-    std::optional<Progress> progress;
-    std::int64_t chosen = 0;
-    if (options.kernel == "best") progress.emplace("kernels", network.layers.size());
+    const std::vector<kernels::Choice> choices = choose_kernels(options, measurement, network);
     build.choose = [&](const kernels::IntegerLayer& layer) {
-        kernels::Choice choice = choose_measured(measurement, layer);
-        progress->advance(layer.name + " " + choice.kernel, ++chosen);
-        return choice;
+        const auto same = [&](const auto& other) { return other.name == layer.name; };
+        const auto at = std::ranges::find_if(network.layers, same) - network.layers.begin();
+        return choices[static_cast<std::size_t>(at)];
     };
     Deployment deployment;
-    deployment.firmware = kernels::build_firmware(network, build);
-    progress.reset();
+    if (options.storage == "bytes") {
+        deployment.firmware = kernels::build_firmware(network, build);
+    } else {
+        build_with_storage(options, measurement, network, choices, build, deployment);
+    }
     verify(options, network, verification, measurement.board(), deployment);
     const nlohmann::json json =
         deployment_json(deployment, verification, measurement.board(), memory, options.seed);
@@ -366,6 +437,13 @@ void add_deploy(CLI::App& app) {
                      options->memory,
                      "exact: caches, bus and flash wait states; ideal: memory answers at once")
         ->check(CLI::IsMember({"exact", "ideal"}))
+        ->capture_default_str();
+    verb->add_option(
+            "--storage",
+            options->storage,
+            "Weights in flash: bytes, as kernels read them; bits, expanded into RAM when a "
+            "layer runs; auto: bits where flash is too small otherwise")
+        ->check(CLI::IsMember({"auto", "bytes", "bits"}))
         ->capture_default_str();
     verb->add_option("--max-cycles", options->max_cycles, "Exit 3 if an inference takes more");
     verb->add_option("--max-ram", options->max_ram, "Exit 3 if it takes more bytes");

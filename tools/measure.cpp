@@ -153,7 +153,10 @@ BuiltRun Measurement::build(const KernelRun& run) const {
     return build(run.kernel, network.layers[0]);
 }
 
-BuiltRun Measurement::build(const std::string& kernel, const kernels::IntegerLayer& layer) const {
+BuiltRun Measurement::build(const std::string& kernel,
+                            const kernels::IntegerLayer& layer,
+                            kernels::Storage storage,
+                            std::optional<std::uint64_t> arena_limit) const {
     BuiltRun run;
     run.kernel = kernel;
     run.network = {layer.name, {layer}};
@@ -167,6 +170,8 @@ BuiltRun Measurement::build(const std::string& kernel, const kernels::IntegerLay
     options.shared_objects = shared_.path();
     options.parallel = 1;
     options.constants_in_ram = memory_.constants_in_ram;
+    options.storage = {storage};
+    options.arena_limit = arena_limit;
     run.firmware = kernels::build_firmware(run.network, options);
     run.image = sim::read_elf(run.firmware.elf);
     return run;

@@ -108,7 +108,11 @@ class Measurement {
 
     // Weights and inputs are random, of the seed.
     BuiltRun build(const KernelRun& run) const;
-    BuiltRun build(const std::string& kernel, const kernels::IntegerLayer& layer) const;
+    // `arena_limit`: see kernels::BuildOptions. Throws kernels::StorageRefused.
+    BuiltRun build(const std::string& kernel,
+                   const kernels::IntegerLayer& layer,
+                   kernels::Storage storage = kernels::Storage::Bytes,
+                   std::optional<std::uint64_t> arena_limit = {}) const;
 
     // Twice timed; the record is the second's. Throws OutputDiffers if the outputs are not the
     // reference's.

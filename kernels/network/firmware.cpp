@@ -106,9 +106,9 @@ std::uint64_t memory_length(const std::string& script, const std::string& memory
 void store_in_bits(std::vector<FirmwareLayer>& layers, std::size_t i, std::uint64_t limit) {
     FirmwareLayer& entry = layers[i];
     const auto refuse = [&](const std::string& why) {
-        throw std::runtime_error(
-            "layer '" + entry.layer.name + "' (" + to_string(entry.layer.shape) + " " +
-            to_string(entry.layer.precision) + "): its weights cannot be stored in bits: " + why);
+        throw StorageRefused("layer '" + entry.layer.name + "' (" + to_string(entry.layer.shape) +
+                             " " + to_string(entry.layer.precision) +
+                             "): its weights cannot be stored in bits: " + why);
     };
     if (const auto why = storage_refusal(entry.packed)) refuse(*why);
     // A network that is beyond the limit as it is may not get any larger.
@@ -330,6 +330,11 @@ void measure_sizes(Firmware& firmware, const fs::path& folder) {
 }
 
 }  // namespace
+
+std::uint64_t flash_bytes_of(Target target) {
+    const fs::path script = device_directory() / "device" / linker_script_name(target);
+    return memory_length(traces::read_text(script), "FLASH");
+}
 
 std::string_view name(Storage storage) {
     return storage == Storage::Bits ? "bits" : "bytes";

@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,14 @@ enum class Storage : std::uint8_t {
 };
 
 std::string_view name(Storage storage);
+
+// Why a layer's weights cannot be stored in bits, with the sizes.
+struct StorageRefused : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+// Of the target's memory.
+std::uint64_t flash_bytes_of(Target target);
 
 struct FirmwareLayer {
     IntegerLayer layer;

@@ -1,0 +1,158 @@
+// Measures both forms of a layer's weights, and chooses.
+#include "tools/storage_choice.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "kernels/kernel.h"
+#include "tools/console.h"
+
+namespace mixq::tools {
+
+namespace {
+
+using kernels::Storage;
+
+StorageForm measured(const Measurement& measurement, const BuiltRun& run) {
+    const kernels::FirmwareLayer& layer = run.firmware.layers[0];
+    StorageForm form;
+    form.flash_bytes = layer.weight_bytes + layer.code_bytes;
+    form.ram_bytes = run.firmware.activation_bytes;
+    form.cycles = measurement.simulate(run).cycles;
+    form.calls = layer.stored ? layer.stored->calls() : 1;
+    return form;
+}
+
+std::uint64_t flash_of(const StorageCost& cost, Storage storage) {
+    return storage == Storage::Bits ? cost.bits->flash_bytes : cost.bytes.flash_bytes;
+}
+
+std::string count(std::uint64_t value) {
+    return grouped(static_cast<std::int64_t>(value));
+}
+
+nlohmann::json form_json(const StorageForm& form) {
+    return {{"flash_bytes", form.flash_bytes},
+            {"ram_bytes", form.ram_bytes},
+            {"cycles", form.cycles},
+            {"calls", form.calls}};
+}
+
+}  // namespace
+
+std::int64_t StorageCost::saved() const {
+    if (!bits) return 0;
+    return static_cast<std::int64_t>(bytes.flash_bytes) -
+           static_cast<std::int64_t>(bits->flash_bytes);
+}
+
+std::int64_t StorageCost::costs() const {
+    if (!bits) return 0;
+    return static_cast<std::int64_t>(bits->cycles) - static_cast<std::int64_t>(bytes.cycles);
+}
+
+StorageCost storage_cost(const Measurement& measurement,
+                         const std::string& kernel,
+                         const kernels::IntegerLayer& layer,
+                         std::optional<std::uint64_t> arena_limit) {
+    StorageCost cost;
+    const BuiltRun packed = measurement.build(kernel, layer);
+    cost.bytes = measured(measurement, packed);
+    if (auto why = kernels::storage_refusal(packed.firmware.layers[0].packed)) {
+        cost.why_not = *why;
+        return cost;
+    }
+    try {
+        cost.bits =
+            measured(measurement, measurement.build(kernel, layer, Storage::Bits, arena_limit));
+    } catch (const kernels::StorageRefused& error) {
+        cost.why_not = error.what();
+    }
+    return cost;
+}
+
+std::vector<Storage> smallest_storage(std::span<const StorageCost> costs) {
+    std::vector<Storage> storage;
+    for (const StorageCost& cost : costs)
+        storage.push_back(cost.saved() > 0 ? Storage::Bits : Storage::Bytes);
+    return storage;
+}
+
+std::vector<Storage> storage_within(std::span<const StorageCost> costs,
+                                    std::uint64_t others,
+                                    std::uint64_t limit) {
+    std::vector<std::size_t> order;
+    for (std::size_t i = 0; i < costs.size(); ++i) {
+        if (costs[i].saved() > 0) order.push_back(i);
+    }
+    std::ranges::stable_sort(order, {}, [&](std::size_t i) {
+        return static_cast<double>(costs[i].costs()) / static_cast<double>(costs[i].saved());
+    });
+    std::vector<Storage> storage(costs.size(), Storage::Bytes);
+    const auto fits = [&] { return others + flash_of(costs, storage) <= limit; };
+    std::vector<std::size_t> taken;
+    for (const std::size_t i : order) {
+        if (fits()) break;
+        storage[i] = Storage::Bits;
+        taken.push_back(i);
+    }
+    if (!fits()) return storage;
+    // What costs most first.
+    std::ranges::stable_sort(
+        taken, std::greater{}, [&](std::size_t i) { return costs[i].costs(); });
+    for (const std::size_t i : taken) {
+        storage[i] = Storage::Bytes;
+        if (!fits()) storage[i] = Storage::Bits;
+    }
+    return storage;
+}
+
+std::uint64_t flash_of(std::span<const StorageCost> costs, std::span<const Storage> storage) {
+    std::uint64_t bytes = 0;
+    for (std::size_t i = 0; i < costs.size(); ++i) bytes += flash_of(costs[i], storage[i]);
+    return bytes;
+}
+
+nlohmann::json storage_json(const StorageCost& cost) {
+    nlohmann::json json{{"bytes", form_json(cost.bytes)}, {"bits", nullptr}};
+    if (cost.bits) {
+        json["bits"] = form_json(*cost.bits);
+    } else {
+        json["why_not_bits"] = cost.why_not;
+    }
+    return json;
+}
+
+std::string storage_table(const kernels::Firmware& firmware, std::span<const StorageCost> costs) {
+    std::vector<std::vector<std::string>> rows;
+    for (std::size_t i = 0; i < costs.size(); ++i) {
+        const kernels::FirmwareLayer& layer = firmware.layers[i];
+        const StorageCost& cost = costs[i];
+        const auto of_bits = [&](std::uint64_t StorageForm::*member) {
+            return cost.bits ? count((*cost.bits).*member) : "-";
+        };
+        rows.push_back({layer.layer.name,
+                        std::string(name(layer.stored ? Storage::Bits : Storage::Bytes)),
+                        count(cost.bytes.flash_bytes),
+                        of_bits(&StorageForm::flash_bytes),
+                        count(cost.bytes.ram_bytes),
+                        of_bits(&StorageForm::ram_bytes),
+                        count(cost.bytes.cycles),
+                        of_bits(&StorageForm::cycles),
+                        cost.bits ? grouped(cost.bits->calls) : "-",
+                        cost.why_not});
+    }
+    return format_columns({"layer",
+                           "weights in",
+                           "flash: bytes",
+                           "bits",
+                           "RAM: bytes",
+                           "bits",
+                           "cycles: bytes",
+                           "bits",
+                           "parts",
+                           "why not in bits"},
+                          rows);
+}
+
+}  // namespace mixq::tools

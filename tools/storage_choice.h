@@ -1,0 +1,59 @@
+// How the weights of every layer lie in flash: what both forms cost, measured, and which layers need the smaller one.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "tools/measure.h"
+
+namespace mixq::tools {
+
+struct StorageForm {
+    std::uint64_t flash_bytes = 0;  // weights and code
+    std::uint64_t ram_bytes = 0;    // while the layer runs: activations, scratch, expanded weights
+    std::uint64_t cycles = 0;
+    int calls = 1;  // of the kernel: parts that the weights are expanded in
+};
+
+// Of one layer with its kernel, by itself.
+struct StorageCost {
+    StorageForm bytes;
+    std::optional<StorageForm> bits;
+    std::string why_not;  // where there are no bits
+
+    // Flash that the smaller form saves; less than 0 where its code takes more.
+    std::int64_t saved() const;
+    // Cycles that it costs; less than 0 where it is the faster one, reading weights from RAM.
+    std::int64_t costs() const;
+};
+
+// `arena_limit`: see kernels::BuildOptions.
+StorageCost storage_cost(const Measurement& measurement,
+                         const std::string& kernel,
+                         const kernels::IntegerLayer& layer,
+                         std::optional<std::uint64_t> arena_limit);
+
+// Bits where they save flash.
+std::vector<kernels::Storage> smallest_storage(std::span<const StorageCost> costs);
+
+// Bits only where flash must not take more than `limit`: those that cost the fewest cycles for a byte saved, until it fits, then
+// without those that it also fits without. `others`: flash that no layer's weights or code take. As small as it gets where nothing
+// fits.
+std::vector<kernels::Storage> storage_within(std::span<const StorageCost> costs,
+                                             std::uint64_t others,
+                                             std::uint64_t limit);
+
+// Weights and code of all layers.
+std::uint64_t flash_of(std::span<const StorageCost> costs,
+                       std::span<const kernels::Storage> storage);
+
+// The two forms of a layer, the one that is taken among them.
+nlohmann::json storage_json(const StorageCost& cost);
+std::string storage_table(const kernels::Firmware& firmware, std::span<const StorageCost> costs);
+
+}  // namespace mixq::tools
