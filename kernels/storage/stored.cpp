@@ -10,7 +10,7 @@ namespace mixq::kernels::storage {
 
 namespace {
 
-constexpr int kMostWords = 32;  // of a leaf: some 150 instructions
+constexpr int kMostWords = 48;  // of a leaf: some 200 instructions
 constexpr int kBytes = 4;       // of a word, and of an instruction
 constexpr int kLoop = 8;        // instructions that a loop costs beside its body, pointers included
 
@@ -44,14 +44,15 @@ Node leaf_of(std::vector<Word> words, int count) {
     return node;
 }
 
-// Bytes of flash, code included, of a leaf's stored words in all its passes: what plans are compared by.
-std::int64_t flash_of(const Node& leaf) {
+// Bytes of flash, code included, of a leaf's stored words in all its passes, in `times` of what is around it: what plans are
+// compared by.
+std::int64_t flash_of(const Node& leaf, std::int64_t times) {
     std::int64_t instructions = leaf.from.sources + (leaf.count > 1 ? kLoop : 2);
     for (const Word& word : leaf.words)
         instructions += 1 + (word.offset != 0 ? 1 : 0) + static_cast<int>(word.shifts.size());
     instructions +=
         2 * static_cast<int>(leaf.from.pieces.size()) - static_cast<int>(leaf.words.size());
-    return kBytes * (instructions + std::int64_t{leaf.from.sources} * leaf.count);
+    return kBytes * (instructions + leaf.from.sources * leaf.count * times);
 }
 
 std::vector<Word> repeated(const std::vector<Word>& words, int times) {
@@ -61,17 +62,24 @@ std::vector<Word> repeated(const std::vector<Word>& words, int times) {
 }
 
 // A run of the same words as a loop over some of them and what is left.
-std::vector<Node> run_of(const std::vector<Word>& words, int count) {
-    std::vector<Node> best;
+struct Run {
+    Node loop;
+    std::vector<Word> rest;
+};
+
+Run run_of(const std::vector<Word>& words, int count, std::int64_t times) {
+    Run best;
     std::int64_t least = 0;
     const int most = std::max(1, kMostWords / static_cast<int>(words.size()));
     for (int unrolled = 1; unrolled <= std::min(most, count); ++unrolled) {
-        std::vector<Node> nodes{leaf_of(repeated(words, unrolled), count / unrolled)};
-        if (count % unrolled != 0) nodes.push_back(leaf_of(repeated(words, count % unrolled), 1));
-        std::int64_t flash = 0;
-        for (const Node& node : nodes) flash += flash_of(node);
-        if (best.empty() || flash < least) {
-            best = std::move(nodes);
+        Run run{leaf_of(repeated(words, unrolled), count / unrolled), {}};
+        std::int64_t flash = flash_of(run.loop, times);
+        if (count % unrolled != 0) {
+            run.rest = repeated(words, count % unrolled);
+            flash += flash_of(leaf_of(run.rest, 1), times);
+        }
+        if (unrolled == 1 || flash < least) {
+            best = std::move(run);
             least = flash;
         }
     }
@@ -81,6 +89,8 @@ std::vector<Node> run_of(const std::vector<Word>& words, int count) {
 // Collects words until something that is too long to write out comes between.
 class Sequence {
   public:
+    explicit Sequence(std::int64_t times) : times_(times) {}
+
     void add(const Item& item) {
         if (words_of(item) == 0) return;
         if (words_of(item) <= kMostWords) {
@@ -90,10 +100,12 @@ class Sequence {
             inside(item);
         } else if (item.items.empty()) {
             close();
-            for (Node& node : run_of(item.words, item.count)) nodes_.push_back(std::move(node));
+            Run run = run_of(item.words, item.count, times_);
+            nodes_.push_back(std::move(run.loop));
+            open_ = std::move(run.rest);
         } else {
             close();
-            Sequence each;
+            Sequence each(times_ * item.count);
             each.inside(item);
             Node node;
             node.count = item.count;
@@ -129,6 +141,7 @@ class Sequence {
         open_.clear();
     }
 
+    std::int64_t times_;  // how often all of this runs
     std::vector<Word> open_;
     std::vector<Node> nodes_;
 };
@@ -242,10 +255,10 @@ Plan plan_of(const Structure& structure) {
     Plan plan;
     plan.units = structure.units;
     plan.channels = structure.channels;
-    Sequence unit;
+    Sequence unit(structure.units);
     unit.add(structure.unit);
     plan.unit = unit.take();
-    Sequence tail;
+    Sequence tail(1);
     tail.add({1, structure.tail, {}});
     plan.tail = tail.take();
     return plan;

@@ -68,4 +68,47 @@ inline std::vector<std::uint8_t> last_packed(const FirmwareLayer& layer) {
             layer.packed.weights.end()};
 }
 
+// Every packing that fits, not only the one that is taken.
+inline int expect_round_trips(const Kernel& kernel, const IntegerLayer& layer) {
+    const std::string what = std::string(kernel.name()) + " " + to_string(layer.shape) + " " +
+                             to_string(layer.precision);
+    int seen = 0;
+    for (const Candidate& candidate : kernel.candidates(layer)) {
+        const PackedLayer packed = candidate.pack();
+        EXPECT_TRUE(packed.structure.has_value()) << what << " " << candidate.descriptor;
+        if (!packed.structure) continue;
+        const storage::Plan plan = storage::plan_of(*packed.structure);
+        const std::vector<std::uint8_t> stored = storage::store(plan, packed.weights);
+        EXPECT_EQ(storage::expanded(plan, stored), packed.weights)
+            << what << " " << candidate.descriptor;
+        EXPECT_EQ(stored.size(),
+                  storage::stored_bytes(plan.unit) * static_cast<std::size_t>(plan.units) +
+                      storage::stored_bytes(plan.tail));
+        ++seen;
+    }
+    return seen;
+}
+
+inline void expect_equal_on_the_device(const IntegerNetwork& network,
+                                       const std::string& kernel,
+                                       std::optional<std::uint64_t> arena_limit,
+                                       int calls) {
+    const std::vector<std::uint8_t> input = random_input(network.layers[0], 3);
+    const StoredRun run = run_stored(network, kernel, input, arena_limit);
+    const FirmwareLayer& layer = run.firmware.layers[0];
+    const std::string what =
+        kernel + " " + to_string(layer.layer.shape) + " " + to_string(layer.layer.precision);
+    EXPECT_EQ(layer.stored->calls(), calls) << what;
+    if (network.layers.size() == 1) {
+        EXPECT_EQ(run.bytes, expected_bytes(network, input)) << what;
+        EXPECT_EQ(run.expanded, last_packed(layer)) << what;
+    } else {
+        const std::vector<std::int32_t> sums = reference_logits(network, input);
+        EXPECT_EQ(std::memcmp(run.bytes.data(), sums.data(), run.bytes.size()), 0) << what;
+    }
+    traces::Counts promised;
+    for (int call = 0; call < calls; ++call) promised += layer.expansion->counts;
+    EXPECT_EQ(run.counted, promised) << what;
+}
+
 }  // namespace mixq::kernels
