@@ -9,6 +9,7 @@
 
 #include "kernels/kernel.h"
 #include "kernels/network/firmware.h"
+#include "kernels/storage/stored.h"
 #include "tools/commands.h"
 #include "tools/console.h"
 
@@ -119,6 +120,14 @@ Result pack(const Options& options, const kernels::IntegerLayer& layer) {
     return result;
 }
 
+// Of the weights stored in bits, where this packing's can be.
+std::optional<std::size_t> stored_bytes(const Row& row) {
+    if (!row.packed || !row.packed->structure) return std::nullopt;
+    return kernels::storage::store(kernels::storage::plan_of(*row.packed->structure),
+                                   row.packed->weights)
+        .size();
+}
+
 std::string or_dash(bool known, const std::string& text) {
     return known ? text : "-";
 }
@@ -128,6 +137,7 @@ void print(const Result& result, const traces::Layer& layer) {
     for (const Row& row : result.rows) {
         const bool known = row.cycles > 0;
         const bool packed = row.packed.has_value();
+        const std::optional<std::size_t> stored = stored_bytes(row);
         const auto count = [](double value) { return grouped(std::llround(value)); };
         cells.push_back(
             {row.kernel,
@@ -138,6 +148,7 @@ void print(const Result& result, const traces::Layer& layer) {
              or_dash(known,
                      fixed(static_cast<double>(layer.macs()) / std::max(row.cycles, 1.0), 2)),
              or_dash(packed, packed ? count(static_cast<double>(row.packed->weights.size())) : ""),
+             or_dash(stored.has_value(), count(static_cast<double>(stored.value_or(0)))),
              or_dash(packed, packed ? count(row.packed->scratch_bytes) : ""),
              or_dash(known, count(row.code_bytes)),
              or_dash(packed && row.packed->proof_field_limit > 0,
@@ -152,6 +163,7 @@ void print(const Result& result, const traces::Layer& layer) {
                                "scheduled",
                                "MAC/cycle",
                                "bytes",
+                               "stored",
                                "scratch",
                                "code",
                                "largest field"},
@@ -180,6 +192,8 @@ nlohmann::json to_json(const Result& result, const traces::Layer& layer) {
         }
         if (row.packed) {
             entry["weight_bytes"] = row.packed->weights.size();
+            entry["stored_bytes"] = nullptr;
+            if (const auto stored = stored_bytes(row)) entry["stored_bytes"] = *stored;
             entry["scratch_bytes"] = row.packed->scratch_bytes;
             entry["proof"] = row.packed->proof;
             entry["largest_field"] = row.packed->proof_largest_field;
@@ -241,7 +255,8 @@ void add_pack(CLI::App& app) {
     verb->add_option("--json", options->json, "The table as JSON (- is stdout)");
     verb->footer(
         R"(weights: "any" holds whatever the weights are, "these" is proved on the actual ones. bound: cycles the core's units
-allow at best; scheduled: what the schedule takes, memory answering at once. largest field: the most a packed field can
+allow at best; scheduled: what the schedule takes, memory answering at once. bytes: weights as the kernel
+reads them; stored: in bits, as deploy --storage bits keeps them in flash. largest field: the most a packed field can
 reach with these weights, of what it holds.
 
 Example:

@@ -7,6 +7,7 @@
 #include "tests/kernels/firmware_test.h"
 #include "tools/commands.h"
 #include "tools/console.h"
+#include "tools/storage_choice.h"
 #include "traces/file.h"
 
 namespace mixq::tools {
@@ -101,6 +102,95 @@ TEST_F(Deploy, RefusesAGoldenFileOfAnotherNetwork) {
     write_golden(plan(), other);
     EXPECT_NE(kernels::error_of([&] { deploy("--kernel naive"); }).find("144 elements"),
               std::string::npos);
+}
+
+// Layers with weights enough to be worth the code that expands them.
+class DeployStorage : public Deploy {
+  protected:
+    DeployStorage() {
+        network_ = {"stored",
+                    {kernels::named_layer("conv1", "conv3x3:3x24@8x8", "w4a8", 4, {}, 1),
+                     kernels::named_layer(
+                         "conv2", "conv3x3:24x32@8x8", "w3a4", 4, kernels::Pool::Max2x2, 2),
+                     kernels::named_layer("dense", "fc:512x10", "w4a4", 0, {}, 3)}};
+        write_plan(plan(), network_, {});
+    }
+};
+
+TEST_F(DeployStorage, InBitsTakesLessFlashAndShowsWhatBothFormsCost) {
+    const nlohmann::json bytes = deploy("--kernel smlad-gemm --storage bytes");
+    const nlohmann::json bits = deploy("--kernel smlad-gemm --storage bits");
+    EXPECT_LT(bits["flash_bytes"], bytes["flash_bytes"]);
+    EXPECT_EQ(bits["images_checked"], 1);
+    for (std::size_t i : {1U, 2U}) {
+        const nlohmann::json& layer = bits["layers"][i];
+        EXPECT_EQ(layer["storage"], "bits");
+        EXPECT_LT(layer["weight_bytes"], bytes["layers"][i]["weight_bytes"]);
+        const nlohmann::json& forms = layer["storage_forms"];
+        EXPECT_EQ(forms["bits"]["flash_bytes"].get<int>(),
+                  layer["weight_bytes"].get<int>() + layer["code_bytes"].get<int>());
+        EXPECT_LT(forms["bits"]["flash_bytes"], forms["bytes"]["flash_bytes"]);
+        EXPECT_GT(forms["bits"]["ram_bytes"], forms["bytes"]["ram_bytes"]);
+        EXPECT_GT(forms["bits"]["cycles"], 0);
+        EXPECT_EQ(bytes["layers"][i]["storage"], "bytes");
+    }
+}
+
+TEST_F(DeployStorage, IsInBitsOnlyWhereFlashIsTooSmallOtherwise) {
+    const nlohmann::json roomy = deploy("--kernel smlad-gemm");
+    for (const auto& layer : roomy["layers"]) EXPECT_EQ(layer["storage"], "bytes");
+    const auto flash = roomy["flash_bytes"].get<std::uint64_t>();
+    const nlohmann::json tight =
+        deploy("--kernel smlad-gemm --max-flash " + std::to_string(flash - 100));
+    EXPECT_LE(tight["flash_bytes"].get<std::uint64_t>(), flash - 100);
+    int in_bits = 0;
+    for (const auto& layer : tight["layers"]) in_bits += layer["storage"] == "bits" ? 1 : 0;
+    EXPECT_EQ(in_bits, 1);
+    EXPECT_THROW(deploy("--kernel smlad-gemm --max-flash 5000"), LimitNotMet);
+}
+
+TEST_F(DeployStorage, ExpandsPartByPartWithinALimitOnRam) {
+    const nlohmann::json all = deploy("--kernel smlad-gemm --storage bits");
+    const auto ram = all["ram_bytes"].get<std::uint64_t>();
+    const nlohmann::json parts =
+        deploy("--kernel smlad-gemm --storage bits --max-ram " + std::to_string(ram - 2000));
+    EXPECT_LE(parts["ram_bytes"].get<std::uint64_t>(), ram - 2000);
+    EXPECT_EQ(parts["layers"][1]["storage"], "bits");
+    EXPECT_GT(parts["layers"][1]["storage_forms"]["bits"]["calls"], 1);
+}
+
+TEST_F(Deploy, SaysWhyAKernelsWeightsAreNotInBits) {
+    const nlohmann::json json = deploy("--kernel naive --storage bits");
+    EXPECT_TRUE(json["layers"][0]["storage_forms"]["bits"].is_null());
+    EXPECT_NE(json["layers"][0]["storage_forms"]["why_not_bits"].get<std::string>().find("naive"),
+              std::string::npos);
+}
+
+StorageCost cost_of(std::uint64_t bytes,
+                    std::uint64_t bits,
+                    std::uint64_t cycles,
+                    std::uint64_t expanding) {
+    StorageCost cost;
+    cost.bytes = {bytes, 0, cycles, 1};
+    cost.bits = {bits, 0, cycles + expanding, 1};
+    return cost;
+}
+
+TEST(StorageChoice, TakesFirstWhatCostsFewestCyclesForAByteAndNoMoreThanNeeded) {
+    using enum kernels::Storage;
+    const std::vector<StorageCost> costs{cost_of(1000, 500, 10, 5000),   // 10 cycles a byte
+                                         cost_of(1000, 900, 10, 100),    // 1
+                                         cost_of(2000, 1000, 10, 3000),  // 3
+                                         cost_of(100, 200, 10, 1)};      // none saved
+    using Chosen = std::vector<kernels::Storage>;
+    EXPECT_EQ(storage_within(costs, 50, 4150), (Chosen{Bytes, Bytes, Bytes, Bytes}));
+    EXPECT_EQ(storage_within(costs, 50, 4149), (Chosen{Bytes, Bits, Bytes, Bytes}));
+    // The first alone is not enough, the second is without it.
+    EXPECT_EQ(storage_within(costs, 50, 3200), (Chosen{Bytes, Bytes, Bits, Bytes}));
+    EXPECT_EQ(storage_within(costs, 50, 3050), (Chosen{Bytes, Bits, Bits, Bytes}));
+    // Nothing is enough: as small as it gets.
+    EXPECT_EQ(storage_within(costs, 50, 100), (Chosen{Bits, Bits, Bits, Bytes}));
+    EXPECT_EQ(smallest_storage(costs), (Chosen{Bits, Bits, Bits, Bytes}));
 }
 
 TEST_F(Deploy, UnknownNamesAreUsageErrors) {
