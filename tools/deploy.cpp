@@ -354,8 +354,11 @@ void build_with_storage(const Options& options,
     build.arena_limit = arena_limit_of(options, first);
     Progress progress("storage", static_cast<std::int64_t>(network.layers.size()));
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
-        deployment.storage.push_back(
-            storage_cost(measurement, choices[i].kernel, network.layers[i], build.arena_limit));
+        deployment.storage.push_back(storage_cost(measurement,
+                                                  choices[i].kernel,
+                                                  network.layers[i],
+                                                  build.arena_limit,
+                                                  options.kernel == "best"));
         progress.advance(network.layers[i].name, static_cast<std::int64_t>(i) + 1);
     }
     const std::vector<StorageCost>& costs = deployment.storage;
@@ -393,12 +396,17 @@ void run_deploy(const Options& options) {
     build.kernel = options.kernel;
     build.input = image_at(verification, network, options.seed, 0);
     const std::vector<kernels::Choice> choices = choose_kernels(options, measurement, network);
-    build.choose = [&](const kernels::IntegerLayer& layer) {
-        const auto same = [&](const auto& other) { return other.name == layer.name; };
-        const auto at = std::ranges::find_if(network.layers, same) - network.layers.begin();
-        return choices[static_cast<std::size_t>(at)];
-    };
     Deployment deployment;
+    build.choose = [&](const kernels::IntegerLayer& layer) -> kernels::Choice {
+        const auto same = [&](const auto& other) { return other.name == layer.name; };
+        const auto i = static_cast<std::size_t>(std::ranges::find_if(network.layers, same) -
+                                                network.layers.begin());
+        const bool bits = i < build.storage.size() && build.storage[i] == kernels::Storage::Bits;
+        if (!bits || deployment.storage[i].bits->kernel == choices[i].kernel) return choices[i];
+        return {deployment.storage[i].bits->kernel,
+                "weights in bytes: " + choices[i].kernel + " " +
+                    grouped(static_cast<std::int64_t>(deployment.storage[i].bytes.cycles))};
+    };
     if (options.storage == "bytes") {
         deployment.firmware = kernels::build_firmware(network, build);
     } else {

@@ -16,6 +16,7 @@ using kernels::Storage;
 StorageForm measured(const Measurement& measurement, const BuiltRun& run) {
     const kernels::FirmwareLayer& layer = run.firmware.layers[0];
     StorageForm form;
+    form.kernel = run.kernel;
     form.flash_bytes = layer.weight_bytes + layer.code_bytes;
     form.ram_bytes = run.firmware.activation_bytes;
     form.cycles = measurement.simulate(run).cycles;
@@ -31,8 +32,15 @@ std::string count(std::uint64_t value) {
     return grouped(static_cast<std::int64_t>(value));
 }
 
+// Of the form in bits.
+std::string note_of(const StorageCost& cost) {
+    if (!cost.bits) return cost.why_not;
+    return cost.bits->kernel == cost.bytes.kernel ? "" : "with " + cost.bits->kernel;
+}
+
 nlohmann::json form_json(const StorageForm& form) {
-    return {{"flash_bytes", form.flash_bytes},
+    return {{"kernel", form.kernel},
+            {"flash_bytes", form.flash_bytes},
             {"ram_bytes", form.ram_bytes},
             {"cycles", form.cycles},
             {"calls", form.calls}};
@@ -54,20 +62,34 @@ std::int64_t StorageCost::costs() const {
 StorageCost storage_cost(const Measurement& measurement,
                          const std::string& kernel,
                          const kernels::IntegerLayer& layer,
-                         std::optional<std::uint64_t> arena_limit) {
+                         std::optional<std::uint64_t> arena_limit,
+                         bool any_kernel) {
     StorageCost cost;
     const BuiltRun packed = measurement.build(kernel, layer);
     cost.bytes = measured(measurement, packed);
-    if (auto why = kernels::storage_refusal(packed.firmware.layers[0].packed)) {
-        cost.why_not = *why;
+    const auto try_bits = [&](const std::string& name) {
+        try {
+            const StorageForm form =
+                measured(measurement, measurement.build(name, layer, Storage::Bits, arena_limit));
+            if (!cost.bits || form.cycles < cost.bits->cycles) cost.bits = form;
+        } catch (const kernels::StorageRefused& error) {
+            cost.why_not = error.what();
+        }
+    };
+    const auto why = kernels::storage_refusal(packed.firmware.layers[0].packed);
+    if (!why) {
+        try_bits(kernel);
         return cost;
     }
-    try {
-        cost.bits =
-            measured(measurement, measurement.build(kernel, layer, Storage::Bits, arena_limit));
-    } catch (const kernels::StorageRefused& error) {
-        cost.why_not = error.what();
+    if (any_kernel) {
+        for (const kernels::Kernel* other : kernels::all_kernels()) {
+            const std::string name(other->name());
+            if (other->purpose() != kernels::Purpose::Deploy || kernels::refusal(name, layer))
+                continue;
+            if (!kernels::storage_refusal(other->pack(layer))) try_bits(name);
+        }
     }
+    if (!cost.bits && cost.why_not.empty()) cost.why_not = *why;
     return cost;
 }
 
@@ -140,7 +162,7 @@ std::string storage_table(const kernels::Firmware& firmware, std::span<const Sto
                         count(cost.bytes.cycles),
                         of_bits(&StorageForm::cycles),
                         cost.bits ? grouped(cost.bits->calls) : "-",
-                        cost.why_not});
+                        note_of(cost)});
     }
     return format_columns({"layer",
                            "weights in",
@@ -151,7 +173,7 @@ std::string storage_table(const kernels::Firmware& firmware, std::span<const Sto
                            "cycles: bytes",
                            "bits",
                            "parts",
-                           "why not in bits"},
+                           "bits"},
                           rows);
 }
 

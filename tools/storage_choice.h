@@ -14,13 +14,14 @@
 namespace mixq::tools {
 
 struct StorageForm {
+    std::string kernel;
     std::uint64_t flash_bytes = 0;  // weights and code
     std::uint64_t ram_bytes = 0;    // while the layer runs: activations, scratch, expanded weights
     std::uint64_t cycles = 0;
     int calls = 1;  // of the kernel: parts that the weights are expanded in
 };
 
-// Of one layer with its kernel, by itself.
+// Of one layer by itself.
 struct StorageCost {
     StorageForm bytes;
     std::optional<StorageForm> bits;
@@ -32,11 +33,13 @@ struct StorageCost {
     std::int64_t costs() const;
 };
 
-// `arena_limit`: see kernels::BuildOptions.
+// `arena_limit`: see kernels::BuildOptions. `any_kernel`: where this kernel's weights cannot be in bits, the fastest kernel whose
+// weights can.
 StorageCost storage_cost(const Measurement& measurement,
                          const std::string& kernel,
                          const kernels::IntegerLayer& layer,
-                         std::optional<std::uint64_t> arena_limit);
+                         std::optional<std::uint64_t> arena_limit,
+                         bool any_kernel);
 
 // Bits where they save flash.
 std::vector<kernels::Storage> smallest_storage(std::span<const StorageCost> costs);

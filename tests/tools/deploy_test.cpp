@@ -159,6 +159,19 @@ TEST_F(DeployStorage, ExpandsPartByPartWithinALimitOnRam) {
     EXPECT_GT(parts["layers"][1]["storage_forms"]["bits"]["calls"], 1);
 }
 
+TEST_F(DeployStorage, WhereTheFastestKernelHasNoBitsTheNextOneThatHasIsTaken) {
+    network_.layers[0] = kernels::named_layer("conv1", "conv3x3:3x24@8x8", "w4a8", 8, {}, 1);
+    network_.layers[1] =
+        kernels::named_layer("conv2", "conv3x3:24x32@8x8", "w8a8", 4, kernels::Pool::Max2x2, 2);
+    write_plan(plan(), network_, {});
+    const nlohmann::json json = deploy("--storage bits");
+    const nlohmann::json& layer = json["layers"][1];
+    EXPECT_EQ(layer["storage_forms"]["bytes"]["kernel"], "winograd");
+    EXPECT_EQ(layer["storage"], "bits");
+    EXPECT_EQ(layer["kernel"], layer["storage_forms"]["bits"]["kernel"]);
+    EXPECT_NE(layer["kernel"], "winograd");
+}
+
 TEST_F(Deploy, SaysWhyAKernelsWeightsAreNotInBits) {
     const nlohmann::json json = deploy("--kernel naive --storage bits");
     EXPECT_TRUE(json["layers"][0]["storage_forms"]["bits"].is_null());
@@ -171,8 +184,8 @@ StorageCost cost_of(std::uint64_t bytes,
                     std::uint64_t cycles,
                     std::uint64_t expanding) {
     StorageCost cost;
-    cost.bytes = {bytes, 0, cycles, 1};
-    cost.bits = {bits, 0, cycles + expanding, 1};
+    cost.bytes = {"a", bytes, 0, cycles, 1};
+    cost.bits = {"a", bits, 0, cycles + expanding, 1};
     return cost;
 }
 
