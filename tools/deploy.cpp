@@ -336,55 +336,6 @@ std::vector<kernels::Choice> choose_kernels(const Options& options,
     return choices;
 }
 
-// What activations, scratch and expanded weights may take, so that a limit on RAM is met: a firmware has a few bytes beside them.
-std::optional<std::uint64_t> arena_limit_of(const Options& options, const BuiltRun& any) {
-    if (!options.max_ram) return std::nullopt;
-    const std::uint64_t others = any.firmware.ram_bytes - any.firmware.activation_bytes;
-    return *options.max_ram - std::min(*options.max_ram, others);
-}
-
-// Weights in bits in all layers where that saves flash, or only where the flash is too small otherwise.
-void build_with_storage(const Options& options,
-                        const Measurement& measurement,
-                        const kernels::IntegerNetwork& network,
-                        const std::vector<kernels::Choice>& choices,
-                        kernels::BuildOptions& build,
-                        Deployment& deployment) {
-    const BuiltRun first = measurement.build(choices[0].kernel, network.layers[0]);
-    build.arena_limit = arena_limit_of(options, first);
-    Progress progress("storage", static_cast<std::int64_t>(network.layers.size()));
-    for (std::size_t i = 0; i < network.layers.size(); ++i) {
-        deployment.storage.push_back(storage_cost(measurement,
-                                                  choices[i].kernel,
-                                                  network.layers[i],
-                                                  build.arena_limit,
-                                                  options.kernel == "best"));
-        progress.advance(network.layers[i].name, static_cast<std::int64_t>(i) + 1);
-    }
-    const std::vector<StorageCost>& costs = deployment.storage;
-    if (options.storage == "bits") {
-        build.storage = smallest_storage(costs);
-        deployment.firmware = kernels::build_firmware(network, build);
-        return;
-    }
-    const std::uint64_t limit = std::min<std::uint64_t>(options.max_flash.value_or(UINT64_MAX),
-                                                        kernels::flash_bytes_of(build.target));
-    // Start-up, input and glue: of one layer before the network is built, then of the network.
-    const kernels::FirmwareLayer& layer = first.firmware.layers[0];
-    std::uint64_t others = first.firmware.flash_bytes - layer.weight_bytes - layer.code_bytes;
-    for (;;) {
-        const std::vector<kernels::Storage> before = build.storage;
-        build.storage = storage_within(costs, others, limit);
-        if (build.storage == before) return;
-        deployment.firmware = kernels::build_firmware(network, build);
-        if (deployment.firmware.flash_bytes <= limit) return;
-        std::uint64_t layers = 0;
-        for (const kernels::FirmwareLayer& each : deployment.firmware.layers)
-            layers += each.weight_bytes + each.code_bytes;
-        others = std::max(others, deployment.firmware.flash_bytes - layers);
-    }
-}
-
 void run_deploy(const Options& options) {
     const kernels::IntegerNetwork network = kernels::read_plan(options.plan);
     const Verification verification = find_golden(options, network);
@@ -393,25 +344,16 @@ void run_deploy(const Options& options) {
     if (options.kernel != "best") kernels::find_kernel(options.kernel);
     kernels::BuildOptions build;
     build.directory = options.directory;
-    build.kernel = options.kernel;
     build.input = image_at(verification, network, options.seed, 0);
     const std::vector<kernels::Choice> choices = choose_kernels(options, measurement, network);
     Deployment deployment;
-    build.choose = [&](const kernels::IntegerLayer& layer) -> kernels::Choice {
-        const auto same = [&](const auto& other) { return other.name == layer.name; };
-        const auto i = static_cast<std::size_t>(std::ranges::find_if(network.layers, same) -
-                                                network.layers.begin());
-        const bool bits = i < build.storage.size() && build.storage[i] == kernels::Storage::Bits;
-        if (!bits || deployment.storage[i].bits->kernel == choices[i].kernel) return choices[i];
-        return {deployment.storage[i].bits->kernel,
-                "weights in bytes: " + choices[i].kernel + " " +
-                    grouped(static_cast<std::int64_t>(deployment.storage[i].bytes.cycles))};
-    };
-    if (options.storage == "bytes") {
-        deployment.firmware = kernels::build_firmware(network, build);
-    } else {
-        build_with_storage(options, measurement, network, choices, build, deployment);
-    }
+    deployment.firmware = build_with_storage(
+        {options.storage, options.max_ram, options.max_flash, options.kernel == "best"},
+        measurement,
+        network,
+        choices,
+        build,
+        deployment.storage);
     verify(options, network, verification, measurement.board(), deployment);
     const nlohmann::json json =
         deployment_json(deployment, verification, measurement.board(), memory, options.seed);

@@ -32,6 +32,36 @@ std::string count(std::uint64_t value) {
     return grouped(static_cast<std::int64_t>(value));
 }
 
+// Of a firmware, what is neither weights nor code of a layer.
+std::uint64_t flash_beside(const kernels::Firmware& firmware) {
+    std::uint64_t bytes = firmware.flash_bytes;
+    for (const kernels::FirmwareLayer& layer : firmware.layers)
+        bytes -= layer.weight_bytes + layer.code_bytes;
+    return bytes;
+}
+
+// What activations, scratch and expanded weights may take, so that a limit on RAM is met: a firmware has a few bytes beside them.
+std::optional<std::uint64_t> arena_limit_of(const StorageRequest& request, const BuiltRun& any) {
+    if (!request.max_ram) return std::nullopt;
+    const std::uint64_t others = any.firmware.ram_bytes - any.firmware.activation_bytes;
+    return *request.max_ram - std::min(*request.max_ram, others);
+}
+
+void measure_all(const StorageRequest& request,
+                 const Measurement& measurement,
+                 const kernels::IntegerNetwork& network,
+                 const std::vector<kernels::Choice>& choices,
+                 std::optional<std::uint64_t> arena_limit,
+                 std::vector<StorageCost>& costs) {
+    Progress progress("storage", static_cast<std::int64_t>(network.layers.size()));
+    for (std::size_t i = 0; i < network.layers.size(); ++i) {
+        const kernels::IntegerLayer& layer = network.layers[i];
+        costs.push_back(
+            storage_cost(measurement, choices[i].kernel, layer, arena_limit, request.any_kernel));
+        progress.advance(layer.name, static_cast<std::int64_t>(costs.size()));
+    }
+}
+
 // Of the form in bits.
 std::string note_of(const StorageCost& cost) {
     if (!cost.bits) return cost.why_not;
@@ -133,6 +163,45 @@ std::uint64_t flash_of(std::span<const StorageCost> costs, std::span<const Stora
     std::uint64_t bytes = 0;
     for (std::size_t i = 0; i < costs.size(); ++i) bytes += flash_of(costs[i], storage[i]);
     return bytes;
+}
+
+kernels::Firmware build_with_storage(const StorageRequest& request,
+                                     const Measurement& measurement,
+                                     const kernels::IntegerNetwork& network,
+                                     const std::vector<kernels::Choice>& choices,
+                                     kernels::BuildOptions build,
+                                     std::vector<StorageCost>& costs) {
+    build.choose = [&](const kernels::IntegerLayer& layer) -> kernels::Choice {
+        const auto same = [&](const auto& other) { return other.name == layer.name; };
+        const auto i = static_cast<std::size_t>(std::ranges::find_if(network.layers, same) -
+                                                network.layers.begin());
+        const bool bits = i < build.storage.size() && build.storage[i] == Storage::Bits;
+        if (!bits || costs[i].bits->kernel == choices[i].kernel) return choices[i];
+        return {costs[i].bits->kernel,
+                "weights in bytes: " + choices[i].kernel + " " + count(costs[i].bytes.cycles)};
+    };
+    build.kernel = "best";
+    if (request.storage == "bytes") return kernels::build_firmware(network, build);
+    const BuiltRun first = measurement.build(choices[0].kernel, network.layers[0]);
+    build.arena_limit = arena_limit_of(request, first);
+    measure_all(request, measurement, network, choices, build.arena_limit, costs);
+    if (request.storage == "bits") {
+        build.storage = smallest_storage(costs);
+        return kernels::build_firmware(network, build);
+    }
+    const std::uint64_t limit = std::min<std::uint64_t>(request.max_flash.value_or(UINT64_MAX),
+                                                        kernels::flash_bytes_of(build.target));
+    // Start-up, input and glue: of one layer before the network is built, then of the network.
+    std::uint64_t others = flash_beside(first.firmware);
+    kernels::Firmware firmware;
+    for (;;) {
+        const std::vector<Storage> before = build.storage;
+        build.storage = storage_within(costs, others, limit);
+        if (build.storage == before) return firmware;
+        firmware = kernels::build_firmware(network, build);
+        if (firmware.flash_bytes <= limit) return firmware;
+        others = std::max(others, flash_beside(firmware));
+    }
 }
 
 nlohmann::json storage_json(const StorageCost& cost) {

@@ -55,6 +55,23 @@ std::vector<kernels::Storage> storage_within(std::span<const StorageCost> costs,
 std::uint64_t flash_of(std::span<const StorageCost> costs,
                        std::span<const kernels::Storage> storage);
 
+struct StorageRequest {
+    std::string storage;  // "bytes", "bits" or "auto"
+    std::optional<std::uint64_t> max_ram;
+    std::optional<std::uint64_t> max_flash;
+    bool any_kernel = true;  // see storage_cost
+};
+
+// Weights in bits in all layers where that saves flash, or with "auto" only where flash is too small otherwise: the limit's, or the
+// target's. `build` comes without kernels: those are `choices`, or what a layer's form in bits takes. `costs`: of every layer; none
+// of "bytes".
+kernels::Firmware build_with_storage(const StorageRequest& request,
+                                     const Measurement& measurement,
+                                     const kernels::IntegerNetwork& network,
+                                     const std::vector<kernels::Choice>& choices,
+                                     kernels::BuildOptions build,
+                                     std::vector<StorageCost>& costs);
+
 // The two forms of a layer, the one that is taken among them.
 nlohmann::json storage_json(const StorageCost& cost);
 std::string storage_table(const kernels::Firmware& firmware, std::span<const StorageCost> costs);
