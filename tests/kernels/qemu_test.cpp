@@ -81,6 +81,28 @@ std::string case_name(const testing::TestParamInfo<KernelCase>& info) {
 
 INSTANTIATE_TEST_SUITE_P(All, QemuKernel, testing::ValuesIn(kernel_cases()), case_name);
 
+TEST(QemuNetwork, WeightsStoredInBitsGiveTheSameLogits) {
+    MIXQ_NEED_QEMU();
+    const IntegerNetwork network = small_network();
+    const Folder folder;
+    BuildOptions options;
+    options.directory = folder.path();
+    options.target = Target::Mps2An500;
+    options.choose = [](const IntegerLayer& layer) -> Choice {
+        if (layer.shape.kernel_height > 1) return {"rp-conv", ""};
+        return {layer.output_bits == 0 ? "smlad-gemm" : "dual-gemm", ""};
+    };
+    options.storage.assign(network.layers.size(), Storage::Bits);
+    options.input = random_input(network.layers[0], 5);
+    const Firmware firmware = build_firmware(network, options);
+    const auto result = run_in_qemu(firmware.elf);
+    EXPECT_EQ(result->exit_code, 0) << result->errors;
+    const std::vector<std::uint8_t> bytes = printed_output(result->output);
+    std::vector<std::int32_t> logits(bytes.size() / 4);
+    std::memcpy(logits.data(), bytes.data(), logits.size() * 4);
+    EXPECT_EQ(logits, reference_logits(network, options.input));
+}
+
 TEST(QemuNetwork, LogitsEqualTheReference) {
     MIXQ_NEED_QEMU();
     const IntegerNetwork network = small_network();
