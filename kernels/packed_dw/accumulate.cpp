@@ -32,69 +32,93 @@ struct Accumulator {
         high = static_cast<std::uint32_t>(sum >> 32);
     }
 
-    std::uint32_t pass(std::uint32_t start, Words& words) {
+    void pass(std::uint32_t start, Words& words) {
         words.push_back(low);
         low = high;
         high = start;
-        return low;
     }
 };
 
 class Row {
   public:
     Row(const Plan& plan, std::span<const std::uint8_t> record)
-        : plan_(plan), record_(record), start_(word(plan.field_bits == 8 ? 3 : 9)) {
-        even_ = odd_ = {start_, start_};
+        : plan_(plan), at_(record_of(plan.packing)), record_(record) {
+        first_ = {word(at_.start), word(at_.start)};
+        second_ = first_;
+        if (plan.packing == Packing::Digits) second_ = {word(at_.high_start), word(at_.high_start)};
+        if (plan.packing == Packing::Mixed)
+            second_ = {word(at_.odd_start), word(at_.odd_start + 1)};
     }
 
     // `rows`: of the input, empty where it is padding.
     void run(const std::array<std::span<const std::uint8_t>, 3>& rows) {
-        for (int strip = 0; strip < plan_.strips(); ++strip) {
-            for (std::size_t k = 0; k < 3; ++k) {
-                if (rows[k].empty()) continue;
+        const std::uint32_t first = first_.high;
+        const std::uint32_t second = second_.high;
+        for (int strip = 0; strip <= plan_.strips(); ++strip) {
+            for (int k = 0; k < 3; ++k) {
+                const auto& row = rows[static_cast<std::size_t>(k)];
                 std::uint32_t bytes = 0;
-                for (int i = 0; i < 4 && 4 * strip + i < plan_.shape.width; ++i)
-                    bytes |= std::uint32_t{rows[k][static_cast<std::size_t>(4 * strip + i)]}
-                             << (8 * i);
-                if (plan_.field_bits == 8) {
-                    even_.add(bytes, word(k));
-                    continue;
-                }
-                const std::uint32_t e = bytes & 0x00ff'00ff;
-                const std::uint32_t o = bytes >> 8 & 0x00ff'00ff;
-                even_.add(o, word(k));
-                even_.add(e, word(3 + k));
-                odd_.add(e, word(k));
-                odd_.add(o, word(6 + k));
+                for (int i = 0; i < 4 && 4 * strip + i < plan_.shape.width && !row.empty(); ++i)
+                    bytes |= std::uint32_t{row[static_cast<std::size_t>(4 * strip + i)]} << (8 * i);
+                multiply(bytes, k);
             }
-            even_.pass(start_, evens_);
-            odd_.pass(start_, odds_);
+            if (plan_.packing == Packing::Mixed) second_.add(first_.low, word(at_.less));
+            first_.pass(first, firsts_);
+            second_.pass(second, seconds_);
         }
-        even_.pass(start_, evens_);
-        odd_.pass(start_, odds_);
     }
 
     // The sum centred at a column, -1 to the width.
     std::int32_t sum(int centre) const {
-        if (plan_.field_bits == 8) {
-            const auto at = static_cast<std::size_t>(centre + 1);
-            return static_cast<std::int32_t>(evens_[at / 4] >> (8 * (at % 4)) & 0xff) +
-                   lane(word(4), 0);
-        }
+        const auto byte = static_cast<std::size_t>(centre + 1);
+        const auto byte_of = [byte](const Words& words) {
+            return static_cast<std::int32_t>(words[byte / 4] >> (8 * (byte % 4)) & 0xff);
+        };
+        const std::int32_t minus = lane(word(at_.minus), 0);
+        if (plan_.packing == Packing::Bytes) return byte_of(firsts_) + minus;
+        if (plan_.packing == Packing::Digits)
+            return byte_of(firsts_) + (byte_of(seconds_) << plan_.digit_bits) - minus;
         const bool is_odd = centre % 2 != 0;
         const int from = is_odd ? centre + 1 : centre;
-        const std::uint32_t both = (is_odd ? odds_ : evens_)[static_cast<std::size_t>(from / 4)];
-        return lane(static_cast<std::uint32_t>(lane(both, from % 4 / 2) - lane(word(10), 0)), 0);
+        const Words& words = is_odd ? seconds_ : firsts_;
+        return lane(static_cast<std::uint32_t>(
+                        lane(words[static_cast<std::size_t>(from / 4)], from % 4 / 2) - minus),
+                    0);
     }
 
   private:
-    std::uint32_t word(std::size_t index) const { return word_at(record_, 4 * index); }
+    std::uint32_t word(int index) const {
+        return word_at(record_, 4 * static_cast<std::size_t>(index));
+    }
+
+    void multiply(std::uint32_t bytes, int k) {
+        const std::uint32_t e = bytes & 0x00ff'00ff;
+        const std::uint32_t o = bytes >> 8 & 0x00ff'00ff;
+        const std::uint32_t digit = ((1u << plan_.digit_bits) - 1) * 0x0101'0101;
+        switch (plan_.packing) {
+            case Packing::Bytes:
+                return first_.add(bytes, word(at_.taps + k));
+            case Packing::Digits:
+                first_.add(bytes & digit, word(at_.taps + k));
+                return second_.add(bytes >> plan_.digit_bits & digit, word(at_.taps + k));
+            case Packing::Lanes:
+                first_.add(o, word(at_.sides + k));
+                first_.add(e, word(at_.middle + k));
+                second_.add(e, word(at_.sides + k));
+                return second_.add(o, word(at_.shifted + k));
+            case Packing::Mixed:
+                first_.add(bytes, word(at_.middle + k));
+                first_.add(o, word(at_.sides + k));
+                return second_.add(bytes, word(at_.taps + k));
+        }
+    }
 
     const Plan& plan_;
+    Record at_;
     std::span<const std::uint8_t> record_;
-    std::uint32_t start_;
-    Accumulator even_, odd_;
-    Words evens_, odds_;
+    // Bytes, or the low digits, or even outputs; high digits, or odd outputs.
+    Accumulator first_, second_;
+    Words firsts_, seconds_;
 };
 
 }  // namespace
@@ -103,7 +127,7 @@ std::vector<std::int32_t> accumulate(const Plan& plan,
                                      std::span<const std::uint8_t> records,
                                      std::span<const std::uint8_t> input) {
     const traces::Layer& shape = plan.shape;
-    const std::size_t bytes = plan.field_bits == 8 ? Record::kBytes8 : Record::kBytes16;
+    const auto bytes = 4 * static_cast<std::size_t>(record_of(plan.packing).words);
     const auto width = static_cast<std::size_t>(shape.width);
     std::vector<std::int32_t> sums;
     for (int c = 0; c < shape.in_channels; ++c) {

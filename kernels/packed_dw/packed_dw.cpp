@@ -1,4 +1,5 @@
 // The kernel packed-dw: depthwise 3x3 by packed SMLAL products and packed requantisation.
+#include <algorithm>
 #include <stdexcept>
 
 #include "kernels/kernel_list.h"
@@ -35,16 +36,17 @@ class PackedDepthwise final : public Kernel {
     std::vector<Candidate> candidates(const IntegerLayer& layer) const override {
         check_shape(layer);
         std::vector<Candidate> all;
-        for (const int bits : {8, 16}) {
-            const auto plan = packed_dw::plan_with(layer, bits);
+        for (const packed_dw::Packing packing : packed_dw::kPackings) {
+            const auto plan = packed_dw::plan_with(layer, packing);
             if (!plan) continue;
-            const bool guaranteed = packing::guaranteed_reach(layer.precision, packed_dw::kTaps) <=
-                                    (bits == 8 ? packing::field_limit(bits) : INT16_MAX);
             all.push_back({plan->descriptor(),
-                           guaranteed,
+                           packed_dw::guaranteed(packing, layer.precision),
                            packed_dw::estimated_cycles(*plan, layer.name),
                            [layer, plan = *plan] { return packed(layer, plan); }});
         }
+        std::stable_sort(all.begin(), all.end(), [](const Candidate& one, const Candidate& other) {
+            return one.estimated_cycles < other.estimated_cycles;
+        });
         return all;
     }
 
@@ -64,9 +66,7 @@ class PackedDepthwise final : public Kernel {
         packed.scratch_bytes =
             static_cast<std::uint32_t>(packed_dw::Planes::scratch_bytes(layer.shape));
         packed.proof_largest_field = plan.largest_field;
-        packed.proof_field_limit = plan.field_bits == 8
-                                       ? packing::field_limit(plan.field_bits)
-                                       : packing::field_limit(plan.folded ? 15 : 16);
+        packed.proof_field_limit = plan.field_limit;
         packed.proof = plan.descriptor() + ": the largest field reaches " +
                        std::to_string(packed.proof_largest_field) + " of " +
                        std::to_string(packed.proof_field_limit);

@@ -1,8 +1,8 @@
-// Generates packed depthwise convolution: channel by channel, two output rows at a time. A piece first runs SMLAL over the strips of
-// both rows and leaves their field words on the stack, then parts, scales, clamps and stores them.
+// Generates packed depthwise convolution: channel by channel, two output rows at a time. Passes over the strips of both rows run SMLAL
+// and leave field words on the stack; the last piece parts, scales, clamps and stores them.
 //
-// What the core allows for four outputs: S = 8  7 + 13 instructions, 10 cycles; S = 16  28 + 12, of which 14 multiplies and stores
-// that share one slot a cycle, 20 cycles.
+// What the core allows for four outputs, in cycles, with multiplies and stores sharing one slot of each: Bytes 3.5 + 6.5, Digits 9 + 8,
+// Mixed 6.5 + 5 + 6, Lanes 15.5 + 6.
 #include <algorithm>
 #include <map>
 
@@ -27,19 +27,33 @@ struct Segment {
     int first_strip = 0, last_strip = 0;  // input words they need, one past
 };
 
+// What a pass multiplies words of activations by, and where its words of fields begin.
+struct Stream {
+    enum Operand : std::uint8_t { Whole, LowDigits, HighDigits };
+
+    int index = 0;  // of its words on the stack
+    Operand operand = Whole;
+    int taps = 0;         // these, in words of the record
+    int odd_taps = -1;    // of odd columns, which are parted
+    int first_start = 0;  // of the first word, and of the others
+    int start = 0;
+    int less = -1;  // a constant: times the words of stream 0, it is added
+};
+
 class Generator {
   public:
     Generator(const Plan& plan, const std::string& layer, Layout output)
         : plan_(plan),
+          record_(record_of(plan.packing)),
           shape_(plan.shape),
           planes_(plan.shape, plan.output_bits, layer, output),
-          is_bytes_(plan.field_bits == 8) {
+          is_bytes_(plan.packing == Packing::Bytes || plan.packing == Packing::Digits) {
         format_ = {plan.output_bits,
                    plan.shift,
                    output == Layout::Planar,
                    shape_.out_width(),
                    planes_.pixel_step()};
-        const int words = 2 * (is_bytes_ ? 1 : 2) * (plan.strips() + 1);
+        const int words = 2 * (plan.packing == Packing::Bytes ? 1 : 2) * (plan.strips() + 1);
         for (int k = 0; k < words; ++k) {
             const Slot slot = planes_.routine().slot();
             if (k == 0) fields_ = slot.offset;
@@ -47,9 +61,8 @@ class Generator {
     }
 
     const Routine& generated() {
-        planes_.generate(is_bytes_ ? Record::kBytes8 : Record::kBytes16,
-                         2,
-                         [this](Body& body, const RowGroup& group) { rows(body, group); });
+        planes_.generate(
+            4 * record_.words, 2, [this](Body& body, const RowGroup& group) { rows(body, group); });
         return planes_.routine();
     }
 
@@ -73,42 +86,57 @@ class Generator {
         return s;
     }
 
+    std::vector<Stream> streams(const Segment& s) const {
+        const Record& at = record_;
+        switch (plan_.packing) {
+            case Packing::Bytes:
+                return {{0, Stream::Whole, at.taps, -1, at.start, at.start}};
+            case Packing::Digits:
+                return {{0, Stream::LowDigits, at.taps, -1, at.start, at.start},
+                        {1, Stream::HighDigits, at.taps, -1, at.high_start, at.high_start}};
+            case Packing::Lanes:
+                return {};
+            case Packing::Mixed:
+                break;
+        }
+        const Stream even{0, Stream::Whole, at.middle, at.sides, at.start, at.start};
+        if (!needs(s, true)) return {even};
+        return {even, {1, Stream::Whole, at.taps, -1, at.odd_start, at.odd_start + 1, at.less}};
+    }
+
     void rows(Body& body, const RowGroup& group) {
         for (int first = 0; first < shape_.out_width(); first += kSegment) {
             const Segment s = segment(first);
-            Code products;
-            if (is_bytes_) {
-                byte_products(products, group, s);
+            for (const Stream& stream : streams(s)) {
+                Code products;
+                pass(products, group, s, stream);
                 body.straight(products, Planes::pool());
-                products = Code{};
-            } else {
-                for (int row = 0; row < group.rows; ++row) {
-                    lane_products(products, group, s, row);
-                    body.straight(products, Planes::pool());
-                    products = Code{};
-                }
+            }
+            for (int row = 0; row < group.rows && plan_.packing == Packing::Lanes; ++row) {
+                Code products;
+                lane_products(products, group, s, row);
+                body.straight(products, Planes::pool());
             }
             Code finish;
-            const Reg record = Planes::kRecord;
-            const int constants = is_bytes_ ? 4 : 10;
             const Reg minus = finish.value();
             const Reg multiplier = finish.value();
             const Reg bias = finish.value();
-            if (is_bytes_ || !plan_.folded)
-                finish.ldr(minus, {record, 4 * constants, kConstantSpace});
-            finish.ldr(multiplier, {record, 4 * constants + 4, kConstantSpace});
-            finish.ldr(bias, {record, 4 * constants + 8, kConstantSpace});
+            const Reg mask = finish.value();
+            if (!plan_.folded) constant(finish, minus, record_.minus);
+            if (plan_.packing == Packing::Digits)
+                finish.mov(mask, 0x00ff'00ffu << plan_.digit_bits);
+            constant(finish, multiplier, record_.minus + 1);
+            constant(finish, bias, record_.minus + 2);
             for (int row = 0; row < group.rows; ++row)
-                row_outputs(finish, s, row, minus, multiplier, bias);
+                row_outputs(finish, s, row, {minus, multiplier, bias, mask});
             if (s.last == shape_.out_width()) planes_.next_rows(finish, group);
             body.straight(finish, Planes::pool());
         }
     }
 
-    // Where a row's field word lies on the stack.
-    At field(int row, bool odd, int word) const {
-        const int streams = is_bytes_ ? 1 : 2;
-        const int index = (row * streams + (odd ? 1 : 0)) * (plan_.strips() + 1) + word;
+    // Where a row's field word lies on the stack: beside the other row's.
+    At field(int row, int stream, int word) const {
+        const int index = 2 * (stream * (plan_.strips() + 1) + word) + row;
         return {sp, fields_ + 4 * index, kStackSpace};
     }
 
@@ -120,47 +148,97 @@ class Generator {
         code.ldr(to, {Planes::kRecord, 4 * word, kConstantSpace});
     }
 
+    void store_words(
+        Code& code, int stream, int word, const std::array<Sum, 2>& sums, int rows) const {
+        constexpr int kFarthestPair = 1020;
+        const At at = field(0, stream, word);
+        if (rows == 2 && at.offset <= kFarthestPair) return code.strd(sums[0].low, sums[1].low, at);
+        for (int out = 0; out < rows; ++out)
+            code.str(sums[static_cast<std::size_t>(out)].low, field(out, stream, word));
+    }
+
+    // What a stream multiplies a word of bytes by in one row. Words are used up.
+    struct Operand {
+        Reg bytes, odd;
+    };
+
+    Operand operand(Code& code, const Stream& stream, Reg mask, At at) const {
+        Operand made{code.value(), {}};
+        code.ldr(made.bytes, at);
+        const std::uint32_t digits = ((1u << plan_.digit_bits) - 1) * 0x0101'0101u;
+        if (stream.operand == Stream::LowDigits) code.and_(made.bytes, made.bytes, digits);
+        if (stream.operand == Stream::HighDigits)
+            code.and_(made.bytes, mask, made.bytes, lsr(plan_.digit_bits));
+        if (stream.odd_taps >= 0) {
+            made.odd = code.value();
+            code.uxtb16(made.odd, made.bytes, 8);
+        }
+        return made;
+    }
+
     // Both rows together: they share input words.
-    void byte_products(Code& code, const RowGroup& group, const Segment& s) const {
-        std::array<Reg, 3> weights{};
-        for (std::size_t k = 0; k < 3; ++k) {
-            weights[k] = code.value();
-            constant(code, weights[k], static_cast<int>(k));
+    void pass(Code& code, const RowGroup& group, const Segment& s, const Stream& stream) const {
+        std::array<Reg, 3> taps{};
+        std::array<Reg, 3> odd_taps{};
+        for (int k = 0; k < 3; ++k) {
+            const auto at = static_cast<std::size_t>(k);
+            bool used = false;
+            for (int out = 0; out < group.rows; ++out)
+                used = used || group.inside(shape_, out * shape_.stride + k);
+            if (!used) continue;
+            taps[at] = code.value();
+            constant(code, taps[at], stream.taps + k);
+            if (stream.odd_taps < 0) continue;
+            odd_taps[at] = code.value();
+            constant(code, odd_taps[at], stream.odd_taps + k);
         }
-        const Reg start = code.value();
-        constant(code, start, 3);
+        const Reg mask = code.value();
+        if (stream.operand == Stream::HighDigits)
+            code.mov(mask, ((1u << plan_.digit_bits) - 1) * 0x0101'0101u);
+        const Reg less = code.value();
+        if (stream.less >= 0) constant(code, less, stream.less);
         std::array<Sum, 2> sums;
-        const auto begin = [&](Reg& reg) {
+        const auto begin = [&](Reg& reg, int start) {
             reg = code.value();
-            code.mov(reg, start);
+            constant(code, reg, start);
         };
-        for (Sum& sum : sums) {
-            begin(sum.low);
-            begin(sum.high);
+        const auto rows = static_cast<std::size_t>(group.rows);
+        for (std::size_t out = 0; out < rows; ++out) {
+            begin(sums[out].low, stream.first_start);
+            begin(sums[out].high, stream.start);
         }
+        const auto subtract = [&](int word) {
+            for (std::size_t out = 0; out < rows && stream.less >= 0; ++out) {
+                const Reg even = code.value();
+                code.ldr(even, field(static_cast<int>(out), 0, word));
+                code.smlal(sums[out].low, sums[out].high, even, less);
+            }
+        };
         for (int strip = s.first_strip; strip < s.last_strip; ++strip) {
             for (int row = 0; row < group.input_rows(shape_); ++row) {
                 if (!group.inside(shape_, row)) continue;
-                const Reg bytes = code.value();
-                code.ldr(bytes, planes_.input(code, row, strip));
-                for (int out = 0; out < group.rows; ++out) {
-                    const int k = row - out * shape_.stride;
+                const Operand made = operand(code, stream, mask, planes_.input(code, row, strip));
+                for (std::size_t out = 0; out < rows; ++out) {
+                    const int k = row - static_cast<int>(out) * shape_.stride;
                     if (k < 0 || k > 2) continue;
-                    Sum& sum = sums[static_cast<std::size_t>(out)];
-                    code.smlal(sum.low, sum.high, bytes, weights[static_cast<std::size_t>(k)]);
+                    const auto at = static_cast<std::size_t>(k);
+                    code.smlal(sums[out].low, sums[out].high, made.bytes, taps[at]);
+                    if (made.odd.exists())
+                        code.smlal(sums[out].low, sums[out].high, made.odd, odd_taps[at]);
                 }
             }
-            for (int out = 0; out < group.rows; ++out) {
-                Sum& sum = sums[static_cast<std::size_t>(out)];
-                if (strip >= s.first_word) code.str(sum.low, field(out, false, strip));
-                sum.low = sum.high;
-                if (strip + 1 < s.last_strip) begin(sum.high);
+            subtract(strip);
+            if (strip >= s.first_word || plan_.packing == Packing::Mixed)
+                store_words(code, stream.index, strip, sums, group.rows);
+            for (std::size_t out = 0; out < rows; ++out) {
+                sums[out].low = sums[out].high;
+                if (strip + 1 < s.last_strip || s.last_word >= s.last_strip)
+                    begin(sums[out].high, stream.start);
             }
         }
-        if (s.last_word >= s.last_strip) {
-            for (int out = 0; out < group.rows; ++out)
-                code.str(sums[static_cast<std::size_t>(out)].low, field(out, false, s.last_strip));
-        }
+        if (s.last_word < s.last_strip) return;
+        subtract(s.last_strip);
+        store_words(code, stream.index, s.last_strip, sums, group.rows);
     }
 
     // Which of the lanes' streams a segment needs at all: with stride 2 only one.
@@ -176,14 +254,14 @@ class Generator {
         for (std::size_t k = 0; k < 3; ++k) {
             if (!group.inside(shape_, out * shape_.stride + static_cast<int>(k))) continue;
             middle[k] = code.value();
-            constant(code, middle[k], 3 + static_cast<int>(k));
+            constant(code, middle[k], record_.middle + static_cast<int>(k));
         }
         const bool needs_even = needs(s, false);
         const bool needs_odd = needs(s, true);
         std::array<Sum, 2> sums;  // even, odd
         const auto begin = [&](Reg& reg) {
             reg = code.value();
-            constant(code, reg, 9);
+            constant(code, reg, record_.start);
         };
         for (const bool odd : {false, true}) {
             if (!needs(s, odd)) continue;
@@ -200,7 +278,7 @@ class Generator {
                 code.uxtb16(e, o);
                 code.uxtb16(o, o, 8);
                 const Reg sides = code.value();
-                constant(code, sides, k);
+                constant(code, sides, record_.sides + k);
                 if (needs_even) {
                     code.smlal(sums[0].low, sums[0].high, o, sides);
                     code.smlal(sums[0].low, sums[0].high, e, middle[static_cast<std::size_t>(k)]);
@@ -208,27 +286,32 @@ class Generator {
                 if (needs_odd) {
                     code.smlal(sums[1].low, sums[1].high, e, sides);
                     const Reg shifted = code.value();
-                    constant(code, shifted, 6 + k);
+                    constant(code, shifted, record_.shifted + k);
                     code.smlal(sums[1].low, sums[1].high, o, shifted);
                 }
             }
             for (const bool odd : {false, true}) {
                 if (!needs(s, odd)) continue;
                 Sum& sum = sums[odd ? 1 : 0];
-                if (strip >= s.first_word) code.str(sum.low, field(out, odd, strip));
+                if (strip >= s.first_word) code.str(sum.low, field(out, odd ? 1 : 0, strip));
                 sum.low = sum.high;
                 if (strip + 1 < s.last_strip) begin(sum.high);
             }
         }
         if (s.last_word < s.last_strip) return;
         for (const bool odd : {false, true}) {
-            if (needs(s, odd)) code.str(sums[odd ? 1 : 0].low, field(out, odd, s.last_strip));
+            if (needs(s, odd))
+                code.str(sums[odd ? 1 : 0].low, field(out, odd ? 1 : 0, s.last_strip));
         }
     }
 
     // --- from field words to outputs
 
-    void row_outputs(Code& code, const Segment& s, int row, Reg minus, Reg multiplier, Reg bias) {
+    struct Constants {
+        Reg minus, multiplier, bias, mask;
+    };
+
+    void row_outputs(Code& code, const Segment& s, int row, const Constants& with) {
         RowWriter writer(code, format_, planes_.output(code), row * planes_.row_step());
         std::map<int, Reg> parted;  // lanes by stream and word
         for (int x = s.first; x < s.last; ++x) {
@@ -236,36 +319,55 @@ class Generator {
             const int word = word_of(at);
             const bool odd = at % 2 != 0;
             Reg& lanes = parted[2 * word + (odd ? 1 : 0)];
-            if (!lanes.exists()) lanes = part(code, parted, row, odd, word, minus);
+            if (!lanes.exists()) lanes = part(code, parted, row, odd, word, with);
             const int place = is_bytes_ ? (at + 1) % 4 : (odd ? at + 1 : at) % 4;
             const Reg value = code.value();
             if (place / 2 == 0) {
-                code.smlawb(value, multiplier, lanes, bias);
+                code.smlawb(value, with.multiplier, lanes, with.bias);
             } else {
-                code.smlawt(value, multiplier, lanes, bias);
+                code.smlawt(value, with.multiplier, lanes, with.bias);
             }
             writer.put(x, value);
         }
     }
 
-    // S = 8: bytes 0 and 2 of a field word are centred at odd columns, bytes 1 and 3 at even ones.
-    Reg part(Code& code, std::map<int, Reg>& parted, int row, bool odd, int word, Reg minus) const {
+    // Bytes 0 and 2 of a field word are centred at odd columns, bytes 1 and 3 at even ones.
+    Reg part(Code& code,
+             std::map<int, Reg>& parted,
+             int row,
+             bool odd,
+             int word,
+             const Constants& with) const {
         const Reg lanes = code.value();
         if (!is_bytes_) {
-            code.ldr(lanes, field(row, odd, word));
-            if (!plan_.folded) code.ssub16(lanes, lanes, minus);
+            code.ldr(lanes, field(row, odd ? 1 : 0, word));
+            if (!plan_.folded) code.ssub16(lanes, lanes, with.minus);
             return lanes;
         }
-        Reg& bytes = parted[-1 - word];
-        if (!bytes.exists()) {
-            bytes = code.value();
-            code.ldr(bytes, field(row, false, word));
+        const auto bytes_of = [&](int stream) {
+            Reg& bytes = parted[-1 - 2 * word - stream];
+            if (!bytes.exists()) {
+                bytes = code.value();
+                code.ldr(bytes, field(row, stream, word));
+            }
+            return bytes;
+        };
+        const Reg bytes = bytes_of(0);
+        const int from = odd ? 0 : 8;
+        if (plan_.packing == Packing::Bytes) {
+            code.uxtab16(lanes, with.minus, bytes, from);
+            return lanes;
         }
-        code.uxtab16(lanes, minus, bytes, odd ? 0 : 8);
+        // High digits count 2^digit_bits times as much.
+        const int up = plan_.digit_bits - from;
+        code.and_(lanes, with.mask, bytes_of(1), up > 0 ? lsl(up) : lsr(-up));
+        code.uxtab16(lanes, lanes, bytes, from);
+        if (!plan_.folded) code.ssub16(lanes, lanes, with.minus);
         return lanes;
     }
 
     Plan plan_;
+    Record record_;
     traces::Layer shape_;
     Planes planes_;
     bool is_bytes_;

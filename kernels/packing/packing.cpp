@@ -56,6 +56,14 @@ Reach actual_reach(std::span<const std::int8_t> weights, int activation_bits) {
     return {.bias = -negative * top, .most = (positive - negative) * top};
 }
 
+std::int64_t lane_start(const Reach& reach, std::int64_t step) {
+    return (reach.bias + step - 1) / step * step;
+}
+
+bool lane_holds(const Reach& reach, std::int64_t start) {
+    return start + reach.most - reach.bias <= INT16_MAX;
+}
+
 bool unsigned_registers_fit(const FieldShape& shape, traces::Precision precision) {
     return (shape.taps - 1) * shape.bits + precision.weight_bits <= 32 &&
            (shape.elements - 1) * shape.bits + precision.activation_bits <= 32 &&

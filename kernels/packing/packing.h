@@ -71,6 +71,12 @@ struct Reach {
 // Of all weights of a group: field n sums over all of them in the interior of a row.
 Reach actual_reach(std::span<const std::int8_t> weights, int activation_bits);
 
+// B of a 16-bit lane: the least multiple of `step` that keeps it non-negative.
+std::int64_t lane_start(const Reach& reach, std::int64_t step);
+
+// Whether a lane that starts at B may be read as signed.
+bool lane_holds(const Reach& reach, std::int64_t start);
+
 // --- Unsigned operands: weights stored plus 2^(w - 1) (HiKonv, ULPPACK). No borrow, no bias; the sum of the activations times the
 // offset comes off in 32 bits.
 

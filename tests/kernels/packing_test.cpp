@@ -241,6 +241,15 @@ TEST(Packing, PlansStayWithinTheirBounds) {
     }
 }
 
+TEST(Packing, LanesStartAtAMultipleAndHoldWhatComesOnTop) {
+    const Reach reach{.bias = 254, .most = 254 + 32511};
+    EXPECT_EQ(lane_start(reach, 1), 254);
+    EXPECT_EQ(lane_start(reach, 256), 256);
+    EXPECT_TRUE(lane_holds(reach, 256));
+    EXPECT_FALSE(lane_holds({.bias = 254, .most = 254 + 32512}, 256));
+    EXPECT_EQ(lane_start({.bias = 0, .most = 5}, 1024), 0);
+}
+
 }  // namespace
 
 }  // namespace mixq::kernels::packing
