@@ -104,33 +104,39 @@ class Generator {
         return {even, {1, Stream::Whole, at.taps, -1, at.odd_start, at.odd_start + 1, at.less}};
     }
 
+    // Whether a pass and what follows are scheduled together: it hides their latencies where registers suffice.
+    bool joins_next(const Stream& stream) const {
+        return plan_.packing == Packing::Bytes ||
+               (plan_.packing == Packing::Digits && stream.index == 0);
+    }
+
     void rows(Body& body, const RowGroup& group) {
         for (int first = 0; first < shape_.out_width(); first += kSegment) {
             const Segment s = segment(first);
+            Code code;
             for (const Stream& stream : streams(s)) {
-                Code products;
-                pass(products, group, s, stream);
-                body.straight(products, Planes::pool());
+                pass(code, group, s, stream);
+                if (joins_next(stream)) continue;
+                body.straight(code, Planes::pool());
+                code = Code{};
             }
             for (int row = 0; row < group.rows && plan_.packing == Packing::Lanes; ++row) {
-                Code products;
-                lane_products(products, group, s, row);
-                body.straight(products, Planes::pool());
+                lane_products(code, group, s, row);
+                body.straight(code, Planes::pool());
+                code = Code{};
             }
-            Code finish;
-            const Reg minus = finish.value();
-            const Reg multiplier = finish.value();
-            const Reg bias = finish.value();
-            const Reg mask = finish.value();
-            if (!plan_.folded) constant(finish, minus, record_.minus);
-            if (plan_.packing == Packing::Digits)
-                finish.mov(mask, 0x00ff'00ffu << plan_.digit_bits);
-            constant(finish, multiplier, record_.minus + 1);
-            constant(finish, bias, record_.minus + 2);
+            const Reg minus = code.value();
+            const Reg multiplier = code.value();
+            const Reg bias = code.value();
+            const Reg mask = code.value();
+            if (!plan_.folded) constant(code, minus, record_.minus);
+            if (plan_.packing == Packing::Digits) code.mov(mask, 0x00ff'00ffu << plan_.digit_bits);
+            constant(code, multiplier, record_.minus + 1);
+            constant(code, bias, record_.minus + 2);
             for (int row = 0; row < group.rows; ++row)
-                row_outputs(finish, s, row, {minus, multiplier, bias, mask});
-            if (s.last == shape_.out_width()) planes_.next_rows(finish, group);
-            body.straight(finish, Planes::pool());
+                row_outputs(code, s, row, {minus, multiplier, bias, mask});
+            if (s.last == shape_.out_width()) planes_.next_rows(code, group);
+            body.straight(code, Planes::pool());
         }
     }
 
@@ -203,9 +209,16 @@ class Generator {
             constant(code, reg, start);
         };
         const auto rows = static_cast<std::size_t>(group.rows);
+        // The first of each constant is loaded; loads of the same word would queue at its bank.
         for (std::size_t out = 0; out < rows; ++out) {
-            begin(sums[out].low, stream.first_start);
-            begin(sums[out].high, stream.start);
+            if (out > 0) {
+                sums[out] = {code.value(), code.value()};
+                code.mov(sums[out].low, sums[0].low);
+                code.mov(sums[out].high, sums[0].high);
+            } else {
+                begin(sums[out].low, stream.first_start);
+                begin(sums[out].high, stream.start);
+            }
         }
         const auto subtract = [&](int word) {
             for (std::size_t out = 0; out < rows && stream.less >= 0; ++out) {
