@@ -1,8 +1,9 @@
-// The kernel smlad-dw: depthwise 3x3 at any bits with 32-bit sums. Four columns of a row are parted into even and odd lanes; the side
-// taps of a kernel row are one SMLAD, the middle tap one SMLAxy.
+// The kernel smlad-dw: depthwise 3x3 at any bits with 32-bit sums. Two kernel rows are packed column by column into pairs of lanes, one
+// SMLAD for a tap of both. The third row's columns are parted into even and odd lanes: its side taps are one SMLAD, the middle one
+// SMLAxy. So are all rows where columns of outputs are not those of words (padding other than 1, stride 2).
 //
-// What the core allows for four outputs: 24 multiplies, 4 more to requantise and a store share one slot a cycle: 29 cycles, 1.24
-// multiply-accumulates a cycle; about 64 instructions are 32.
+// What the core allows for four outputs: 20 multiplies, 4 more to requantise and a store share one slot a cycle: 25 cycles, 1.44
+// multiply-accumulates a cycle; about 58 instructions are 29. One output row at a time keeps the code within the cache.
 #include <algorithm>
 #include <array>
 #include <stdexcept>
@@ -25,7 +26,8 @@ namespace {
 constexpr int kTaps = 9;
 constexpr int kLaneBits = 16;
 constexpr int kQuadsAtOnce = 4;  // of outputs in one piece
-constexpr int kRecordBytes = 32;
+constexpr int kVertical = 8;     // words of a record before pairs of kernel rows
+constexpr int kRecordBytes = 4 * (kVertical + 6);
 
 struct Plan {
     traces::Layer shape;
@@ -82,7 +84,7 @@ Plan plan_for(const IntegerLayer& layer) {
     return plan;
 }
 
-// Words of a channel: (k0, k2) of the three kernel rows, their k1, multiplier, bias.
+// Words of a channel: (k0, k2) of the three kernel rows, their k1, multiplier, bias; then every column's pairs of rows 0 and 1, then of rows 1 and 2.
 std::vector<std::uint8_t> pack_records(const IntegerLayer& layer, const Plan& plan) {
     std::vector<std::uint8_t> bytes;
     const auto append = [&](std::int64_t word) {
@@ -99,6 +101,10 @@ std::vector<std::uint8_t> pack_records(const IntegerLayer& layer, const Plan& pl
         for (std::size_t row = 0; row < kTaps; row += 3) append(tap(row + 1));
         append(layer.output_bits == 0 ? 0 : std::int64_t{layer.multiplier[at]} << plan.left);
         append(std::int64_t{layer.bias[at]} << plan.scale);
+        for (const std::size_t row : {0, 3}) {
+            for (std::size_t column = 0; column < 3; ++column)
+                append((tap(row + column) & 0xffff) | tap(row + 3 + column) * 65536);
+        }
     }
     return bytes;
 }
@@ -117,7 +123,7 @@ class Generator {
 
     const Routine& generated() {
         planes_.generate(
-            kRecordBytes, 2, [this](Body& body, const RowGroup& group) { rows(body, group); });
+            kRecordBytes, 1, [this](Body& body, const RowGroup& group) { rows(body, group); });
         return planes_.routine();
     }
 
@@ -131,12 +137,136 @@ class Generator {
                 Code code;
                 const int last = std::min(width, first + 4 * kQuadsAtOnce);
                 RowWriter writer(code, format_, Reg{}, row * planes_.row_step());
-                for (int x = first; x < last; x += 4)
-                    quad(code, group, row, writer, x, std::min(4, last - x));
+                Reg last_pair;
+                for (int x = first; x < last; x += 4) {
+                    const int count = std::min(4, last - x);
+                    if (shape_.stride == 1 && shape_.padding_x == 1) {
+                        aligned_quad(code, group, row, writer, x, count, last_pair);
+                    } else {
+                        quad(code, group, row, writer, x, count);
+                    }
+                }
                 if (row + 1 == group.rows && last == width) planes_.next_rows(code, group);
                 body.straight(code, Planes::pool());
             }
         }
+    }
+
+    using Sums = std::array<Reg, 4>;
+
+    static void add_pairs(Code& code, Reg& sum, Reg activations, Reg weights) {
+        if (sum.exists()) return code.smlad(sum, activations, weights, sum);
+        sum = code.value();
+        code.smuad(sum, activations, weights);
+    }
+
+    bool has_column(int column) const { return column >= 0 && column < 4 * strips(); }
+
+    Reg byte_at(Code& code, int row, int column) const {
+        const Reg reg = code.value();
+        At at = planes_.input(code, row, column / 4);
+        at.offset += column % 4;
+        code.ldrb(reg, at);
+        return reg;
+    }
+
+    // Two rows below one another: a column of both is a pair, so three taps of both are three SMLAD.
+    // `last_pair`: of column first - 1, if there is one already; then of column first + 3.
+    void add_two_rows(
+        Code& code, int row, int k, int first, int count, Sums& sums, Reg& last_pair) {
+        std::array<Reg, 6> pairs;  // of columns -1 to 4
+        const auto single = [&](int column) {
+            if (!has_column(column)) return Reg{};
+            const Reg above = byte_at(code, row, column);
+            const Reg below = byte_at(code, row + 1, column);
+            code.pkhbt(above, above, below, kLaneBits);
+            return above;
+        };
+        pairs[0] = last_pair.exists() ? last_pair : single(first - 1);
+        const Reg above = code.value();
+        const Reg below = code.value();
+        code.ldr(above, planes_.input(code, row, first / 4));
+        code.ldr(below, planes_.input(code, row + 1, first / 4));
+        for (const std::size_t odd : {0, 1}) {
+            const Reg a = code.value();
+            const Reg b = code.value();
+            code.uxtb16(a, above, odd != 0 ? 8 : 0);
+            code.uxtb16(b, below, odd != 0 ? 8 : 0);
+            pairs[1 + odd] = code.value();
+            code.pkhbt(pairs[1 + odd], a, b, kLaneBits);
+            pairs[3 + odd] = code.value();
+            code.pkhtb(pairs[3 + odd], b, a, kLaneBits);
+        }
+        if (count == 4) pairs[5] = single(first + 4);
+        // Of the six orders this one is scheduled best.
+        for (const std::size_t tap : {2, 0, 1}) {
+            const Reg weights = code.value();
+            constant(code, weights, kVertical + 3 * k + static_cast<int>(tap));
+            for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+                if (pairs[i + tap].exists()) add_pairs(code, sums[i], pairs[i + tap], weights);
+            }
+        }
+        last_pair = pairs[4];
+    }
+
+    void add_row(Code& code, int row, int k, int first, int count, Sums& sums) {
+        const Reg sides = code.value();
+        const Reg middle = code.value();
+        constant(code, sides, k);
+        constant(code, middle, 3 + k);
+        const Reg o = code.value();
+        const Reg e = code.value();
+        code.ldr(o, planes_.input(code, row, first / 4));
+        code.uxtb16(e, o);
+        code.uxtb16(o, o, 8);
+        for (std::size_t at = 0; at < static_cast<std::size_t>(count); ++at) {
+            if (!sums[at].exists()) start(code, sums[at]);
+        }
+        if (has_column(first - 1)) {
+            const Reg left = byte_at(code, row, first - 1);
+            code.pkhbt(left, o, left, kLaneBits);
+            code.smladx(sums[0], left, sides, sums[0]);
+        } else {
+            code.smlabt(sums[0], o, sides, sums[0]);
+        }
+        code.smlabb(sums[0], e, middle, sums[0]);
+        if (count > 1) {
+            code.smlad(sums[1], e, sides, sums[1]);
+            code.smlabb(sums[1], o, middle, sums[1]);
+        }
+        if (count > 2) {
+            code.smlad(sums[2], o, sides, sums[2]);
+            code.smlatb(sums[2], e, middle, sums[2]);
+        }
+        if (count > 3) {
+            if (has_column(first + 4)) {
+                const Reg right = byte_at(code, row, first + 4);
+                code.pkhbt(right, right, e);
+                code.smladx(sums[3], right, sides, sums[3]);
+            } else {
+                code.smlatb(sums[3], e, sides, sums[3]);
+            }
+            code.smlatb(sums[3], o, middle, sums[3]);
+        }
+    }
+
+    // Four outputs centred at the columns of a word, stride 1.
+    void aligned_quad(Code& code,
+                      const RowGroup& group,
+                      int row,
+                      RowWriter& writer,
+                      int first,
+                      int count,
+                      Reg& last_pair) {
+        std::vector<int> rows;  // of the kernel, that are inside
+        for (int k = 0; k < 3; ++k) {
+            if (group.inside(shape_, row + k)) rows.push_back(k);
+        }
+        Sums sums;
+        if (rows.size() >= 2)
+            add_two_rows(code, row + rows[0], rows[0], first, count, sums, last_pair);
+        if (rows.size() % 2 != 0) add_row(code, row + rows.back(), rows.back(), first, count, sums);
+        finish(code, writer, first, count, sums);
     }
 
     void quad(Code& code, const RowGroup& group, int row, RowWriter& writer, int first, int count) {
@@ -157,6 +287,10 @@ class Generator {
                     products(code, input_row, strip, k, output_at, sums);
             }
         }
+        finish(code, writer, first, count, sums);
+    }
+
+    void finish(Code& code, RowWriter& writer, int first, int count, Sums& sums) {
         writer.use(planes_.output(code));
         const Reg multiplier = code.value();
         const Reg bias = code.value();
