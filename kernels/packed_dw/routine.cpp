@@ -186,18 +186,12 @@ class Generator {
     void pass(Code& code, const RowGroup& group, const Segment& s, const Stream& stream) const {
         std::array<Reg, 3> taps{};
         std::array<Reg, 3> odd_taps{};
-        for (int k = 0; k < 3; ++k) {
-            const auto at = static_cast<std::size_t>(k);
-            bool used = false;
-            for (int out = 0; out < group.rows; ++out)
-                used = used || group.inside(shape_, out * shape_.stride + k);
-            if (!used) continue;
-            taps[at] = code.value();
-            constant(code, taps[at], stream.taps + k);
-            if (stream.odd_taps < 0) continue;
-            odd_taps[at] = code.value();
-            constant(code, odd_taps[at], stream.odd_taps + k);
-        }
+        // Loaded where they are needed first.
+        const auto load = [&](Reg& reg, int word) {
+            if (reg.exists()) return;
+            reg = code.value();
+            constant(code, reg, word);
+        };
         const Reg mask = code.value();
         if (stream.operand == Stream::HighDigits)
             code.mov(mask, ((1u << plan_.digit_bits) - 1) * 0x0101'0101u);
@@ -235,9 +229,11 @@ class Generator {
                     const int k = row - static_cast<int>(out) * shape_.stride;
                     if (k < 0 || k > 2) continue;
                     const auto at = static_cast<std::size_t>(k);
+                    load(taps[at], stream.taps + k);
                     code.smlal(sums[out].low, sums[out].high, made.bytes, taps[at]);
-                    if (made.odd.exists())
-                        code.smlal(sums[out].low, sums[out].high, made.odd, odd_taps[at]);
+                    if (!made.odd.exists()) continue;
+                    load(odd_taps[at], stream.odd_taps + k);
+                    code.smlal(sums[out].low, sums[out].high, made.odd, odd_taps[at]);
                 }
             }
             subtract(strip);
