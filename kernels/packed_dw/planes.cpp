@@ -66,8 +66,15 @@ int Planes::scratch_bytes(const traces::Layer& shape) {
 
 std::vector<RowGroup> Planes::groups(int rows_at_once) const {
     std::vector<RowGroup> all;
-    for (int y = 0; y < shape_.out_height(); y += rows_at_once) {
-        const RowGroup one{y, std::min(rows_at_once, shape_.out_height() - y), 1};
+    const auto meets_padding = [&](const RowGroup& group) {
+        for (int row = 0; row < group.input_rows(shape_); ++row) {
+            if (!group.inside(shape_, row)) return true;
+        }
+        return false;
+    };
+    for (int y = 0; y < shape_.out_height(); y += all.back().rows) {
+        RowGroup one{y, std::min(rows_at_once, shape_.out_height() - y), 1};
+        if (edges_alone_ && meets_padding(one)) one.rows = 1;
         const auto alike = [&](const RowGroup& other) {
             if (other.rows != one.rows) return false;
             for (int row = 0; row < one.input_rows(shape_); ++row) {

@@ -1,6 +1,7 @@
 // The outer structure of a depthwise kernel: channels, and groups of output rows that meet the same rows of padding.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -27,6 +28,9 @@ struct RowGroup {
     }
 };
 
+// The instruction cache of an STM32F746: code of a channel beyond it is fetched from flash again for every channel.
+constexpr std::uint32_t kInstructionCache = 4096;
+
 class Planes {
   public:
     // What the code of a group finds in registers; the rest of them is its pool.
@@ -47,6 +51,9 @@ class Planes {
 
     // Bytes of scratch: rows are copied to whole words where the width is no multiple of 4.
     static int scratch_bytes(const traces::Layer& shape);
+
+    // Rows that meet padding go one by one: less code, where it is much.
+    void edges_alone() { edges_alone_ = true; }
 
     // Builds the loops; `rows` writes the code of one group, which ends with next_rows().
     void generate(int record_bytes,
@@ -70,6 +77,7 @@ class Planes {
     int pixel_step_ = 1;
     int pitch_ = 0;  // of input rows as they are read
     bool copies_ = false;
+    bool edges_alone_ = false;
     generate::Slot plane_, scratch_, output_, channel_output_, channels_, rows_left_;
 };
 

@@ -60,6 +60,8 @@ class Generator {
         }
     }
 
+    void edges_alone() { planes_.edges_alone(); }
+
     const Routine& generated() {
         planes_.generate(
             4 * record_.words, 2, [this](Body& body, const RowGroup& group) { rows(body, group); });
@@ -384,14 +386,28 @@ class Generator {
     int fields_ = 0;
 };
 
+// Hands over the routine; one that meets padding with single rows where all in pairs would be too much code.
+template <typename Use>
+auto with_routine(const Plan& plan, const std::string& layer, Layout output, Use use) {
+    Generator pairs(plan, layer, output);
+    const Routine& routine = pairs.generated();
+    if (estimate(routine).code_bytes <= kInstructionCache) return use(routine);
+    Generator apart(plan, layer, output);
+    apart.edges_alone();
+    return use(apart.generated());
+}
+
 }  // namespace
 
 double estimated_cycles(const Plan& plan, const std::string& layer) {
-    return estimate(Generator(plan, layer, Layout::Planar).generated()).cycles;
+    return with_routine(plan, layer, Layout::Planar, [](const Routine& routine) {
+        return estimate(routine).cycles;
+    });
 }
 
 Lowered code(const Plan& plan, const std::string& layer, Layout output, Scheduling how) {
-    return lower(Generator(plan, layer, output).generated(), how);
+    return with_routine(
+        plan, layer, output, [how](const Routine& routine) { return lower(routine, how); });
 }
 
 }  // namespace mixq::kernels::packed_dw
