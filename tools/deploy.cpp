@@ -33,10 +33,11 @@ struct Options {
     std::optional<std::uint64_t> max_flash;
 };
 
-// The fastest kernel for a layer with its own weights, measured with the memory it will have: of those that are there to be
-// deployed, and where none fits, what a compiler makes of the others.
-kernels::Choice choose_measured(const Measurement& measurement,
-                                const kernels::IntegerLayer& layer) {
+// The fastest kernel for a layer with its own weights, measured with the memory it will have, of those that are there to be
+// deployed and that the limit leaves room for; nothing if there is none.
+std::optional<kernels::Choice> choose_measured(const Measurement& measurement,
+                                               const kernels::IntegerLayer& layer,
+                                               std::optional<std::uint64_t> max_activations) {
     kernels::Choice choice;
     std::optional<std::uint64_t> least;
     std::string others;
@@ -48,7 +49,17 @@ kernels::Choice choose_measured(const Measurement& measurement,
         if (kernel->purpose() != kernels::Purpose::Deploy) continue;
         const std::string name(kernel->name());
         if (kernels::refusal(name, layer)) continue;
-        const std::uint64_t cycles = measurement.simulate(measurement.build(name, layer)).cycles;
+        std::uint64_t cycles = 0;
+        try {
+            const LayerBuild how{kernels::Storage::Bytes, {}, max_activations};
+            cycles = measurement.simulate(measurement.build(name, layer, how)).cycles;
+        } catch (const OutputDiffers&) {
+            throw;
+        } catch (const std::runtime_error&) {
+            if (!max_activations) throw;
+            others += (others.empty() ? "" : ", ") + name + " takes more RAM than there is";
+            continue;
+        }
         if (least && cycles >= *least) {
             note(name, cycles);
             continue;
@@ -57,7 +68,7 @@ kernels::Choice choose_measured(const Measurement& measurement,
         least = cycles;
         choice.kernel = name;
     }
-    if (!least) return kernels::choose_by_schedule(layer);
+    if (!least) return std::nullopt;
     choice.why_not_faster = others;
     return choice;
 }
@@ -329,7 +340,10 @@ std::vector<kernels::Choice> choose_kernels(const Options& options,
     std::vector<kernels::Choice> choices;
     Progress progress("kernels", static_cast<std::int64_t>(network.layers.size()));
     for (const kernels::IntegerLayer& layer : network.layers) {
-        choices.push_back(choose_measured(measurement, layer));
+        auto choice = choose_measured(measurement, layer, options.max_ram);
+        if (!choice && options.max_ram) choice = choose_measured(measurement, layer, std::nullopt);
+        // Where none of them fits, what a compiler makes of the others.
+        choices.push_back(choice ? *choice : kernels::choose_by_schedule(layer));
         progress.advance(layer.name + " " + choices.back().kernel,
                          static_cast<std::int64_t>(choices.size()));
     }
@@ -346,14 +360,23 @@ void run_deploy(const Options& options) {
     build.directory = options.directory;
     build.input = image_at(verification, network, options.seed, 0);
     const std::vector<kernels::Choice> choices = choose_kernels(options, measurement, network);
+    // Where a layer cannot be had within it, the limit is told at the end, with what the network takes.
+    build.max_activations = options.max_ram;
+    const StorageRequest request{
+        options.storage, options.max_ram, options.max_flash, options.kernel == "best"};
     Deployment deployment;
-    deployment.firmware = build_with_storage(
-        {options.storage, options.max_ram, options.max_flash, options.kernel == "best"},
-        measurement,
-        network,
-        choices,
-        build,
-        deployment.storage);
+    const auto built = [&] {
+        deployment.storage.clear();
+        return build_with_storage(
+            request, measurement, network, choices, build, deployment.storage);
+    };
+    try {
+        deployment.firmware = built();
+    } catch (const std::runtime_error&) {
+        if (!build.max_activations) throw;
+        build.max_activations.reset();
+        deployment.firmware = built();
+    }
     verify(options, network, verification, measurement.board(), deployment);
     const nlohmann::json json =
         deployment_json(deployment, verification, measurement.board(), memory, options.seed);
@@ -396,7 +419,10 @@ void add_deploy(CLI::App& app) {
         ->check(CLI::IsMember({"auto", "bytes", "bits"}))
         ->capture_default_str();
     verb->add_option("--max-cycles", options->max_cycles, "Exit 3 if an inference takes more");
-    verb->add_option("--max-ram", options->max_ram, "Exit 3 if it takes more bytes");
+    verb->add_option("--max-ram",
+                     options->max_ram,
+                     "Take kernels and packings that need no more bytes, however slow; exit 3 if "
+                     "there are none");
     verb->add_option("--max-flash", options->max_flash, "Exit 3 if it takes more bytes");
     verb->add_option("--json", options->json, "The figures as JSON (- is stdout)");
     verb->footer(

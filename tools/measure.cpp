@@ -155,8 +155,7 @@ BuiltRun Measurement::build(const KernelRun& run) const {
 
 BuiltRun Measurement::build(const std::string& kernel,
                             const kernels::IntegerLayer& layer,
-                            kernels::Storage storage,
-                            std::optional<std::uint64_t> arena_limit) const {
+                            const LayerBuild& how) const {
     BuiltRun run;
     run.kernel = kernel;
     run.network = {layer.name, {layer}};
@@ -170,8 +169,9 @@ BuiltRun Measurement::build(const std::string& kernel,
     options.shared_objects = shared_.path();
     options.parallel = 1;
     options.constants_in_ram = memory_.constants_in_ram;
-    options.storage = {storage};
-    options.arena_limit = arena_limit;
+    options.storage = {how.storage};
+    options.arena_limit = how.arena_limit;
+    options.max_activations = how.max_activations;
     run.firmware = kernels::build_firmware(run.network, options);
     run.image = sim::read_elf(run.firmware.elf);
     return run;

@@ -97,6 +97,13 @@ struct MemoryUse {
     std::string text() const;  // for provenance
 };
 
+// How a layer is built; see kernels::BuildOptions.
+struct LayerBuild {
+    kernels::Storage storage = kernels::Storage::Bytes;
+    std::optional<std::uint64_t> arena_limit;
+    std::optional<std::uint64_t> max_activations;
+};
+
 // Builds and times runs on one board. Objects that all firmware shares are compiled once. May be
 // used from several threads.
 class Measurement {
@@ -108,11 +115,10 @@ class Measurement {
 
     // Weights and inputs are random, of the seed.
     BuiltRun build(const KernelRun& run) const;
-    // `arena_limit`: see kernels::BuildOptions. Throws kernels::StorageRefused.
+    // Throws kernels::StorageRefused, and std::runtime_error for what a limit does not allow.
     BuiltRun build(const std::string& kernel,
                    const kernels::IntegerLayer& layer,
-                   kernels::Storage storage = kernels::Storage::Bytes,
-                   std::optional<std::uint64_t> arena_limit = {}) const;
+                   const LayerBuild& how = {}) const;
 
     // Twice timed; the record is the second's. Throws OutputDiffers if the outputs are not the
     // reference's.

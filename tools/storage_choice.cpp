@@ -52,12 +52,17 @@ void measure_all(const StorageRequest& request,
                  const kernels::IntegerNetwork& network,
                  const std::vector<kernels::Choice>& choices,
                  std::optional<std::uint64_t> arena_limit,
+                 std::optional<std::uint64_t> max_activations,
                  std::vector<StorageCost>& costs) {
     Progress progress("storage", static_cast<std::int64_t>(network.layers.size()));
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
         const kernels::IntegerLayer& layer = network.layers[i];
-        costs.push_back(
-            storage_cost(measurement, choices[i].kernel, layer, arena_limit, request.any_kernel));
+        costs.push_back(storage_cost(measurement,
+                                     choices[i].kernel,
+                                     layer,
+                                     arena_limit,
+                                     max_activations,
+                                     request.any_kernel));
         progress.advance(layer.name, static_cast<std::int64_t>(costs.size()));
     }
 }
@@ -93,14 +98,16 @@ StorageCost storage_cost(const Measurement& measurement,
                          const std::string& kernel,
                          const kernels::IntegerLayer& layer,
                          std::optional<std::uint64_t> arena_limit,
+                         std::optional<std::uint64_t> max_activations,
                          bool any_kernel) {
     StorageCost cost;
-    const BuiltRun packed = measurement.build(kernel, layer);
+    const BuiltRun packed = measurement.build(kernel, layer, {Storage::Bytes, {}, max_activations});
     cost.bytes = measured(measurement, packed);
     const auto try_bits = [&](const std::string& name) {
         try {
-            const StorageForm form =
-                measured(measurement, measurement.build(name, layer, Storage::Bits, arena_limit));
+            const StorageForm form = measured(
+                measurement,
+                measurement.build(name, layer, {Storage::Bits, arena_limit, max_activations}));
             if (!cost.bits || form.cycles < cost.bits->cycles) cost.bits = form;
         } catch (const kernels::StorageRefused& error) {
             cost.why_not = error.what();
@@ -182,9 +189,11 @@ kernels::Firmware build_with_storage(const StorageRequest& request,
     };
     build.kernel = "best";
     if (request.storage == "bytes") return kernels::build_firmware(network, build);
-    const BuiltRun first = measurement.build(choices[0].kernel, network.layers[0]);
+    const BuiltRun first = measurement.build(
+        choices[0].kernel, network.layers[0], {Storage::Bytes, {}, build.max_activations});
     build.arena_limit = arena_limit_of(request, first);
-    measure_all(request, measurement, network, choices, build.arena_limit, costs);
+    measure_all(
+        request, measurement, network, choices, build.arena_limit, build.max_activations, costs);
     if (request.storage == "bits") {
         build.storage = smallest_storage(costs);
         return kernels::build_firmware(network, build);

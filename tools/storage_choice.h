@@ -33,12 +33,13 @@ struct StorageCost {
     std::int64_t costs() const;
 };
 
-// `arena_limit`: see kernels::BuildOptions. `any_kernel`: where this kernel's weights cannot be in bits, the fastest kernel whose
+// Limits: see kernels::BuildOptions. `any_kernel`: where this kernel's weights cannot be in bits, the fastest kernel whose
 // weights can.
 StorageCost storage_cost(const Measurement& measurement,
                          const std::string& kernel,
                          const kernels::IntegerLayer& layer,
                          std::optional<std::uint64_t> arena_limit,
+                         std::optional<std::uint64_t> max_activations,
                          bool any_kernel);
 
 // Bits where they save flash.

@@ -95,6 +95,22 @@ TEST_F(Deploy, HoldsTheLimitsItIsGiven) {
     EXPECT_NO_THROW(deploy("--kernel naive --max-ram 100000"));
 }
 
+TEST_F(Deploy, TakesPackingsOfLessScratchWhereRamIsShort) {
+    network_.layers[0] = kernels::named_layer("conv1", "conv3x3:3x16@16x16", "w4a4", 4, {}, 1);
+    network_.layers[1] =
+        kernels::named_layer("conv2", "conv3x3:16x4@16x16", "w4a4", 4, kernels::Pool::Max2x2, 2);
+    network_.layers.resize(2);
+    write_plan(plan(), network_, {});
+    for (const std::string kernel : {"rp-conv", "best"}) {
+        const std::string how = "--storage bytes --kernel " + kernel;
+        const nlohmann::json roomy = deploy(how);
+        const auto ram = roomy["ram_bytes"].get<std::uint64_t>();
+        const nlohmann::json tight = deploy(how + " --max-ram " + std::to_string(ram - 1));
+        EXPECT_LT(tight["ram_bytes"].get<std::uint64_t>(), ram) << kernel;
+        EXPECT_GT(tight["cycles"], roomy["cycles"]) << kernel;
+    }
+}
+
 TEST_F(Deploy, RefusesAGoldenFileOfAnotherNetwork) {
     kernels::Golden other = golden();
     other.input_elements = 144;
