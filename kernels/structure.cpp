@@ -1,11 +1,15 @@
-// Routines of generated kernels, lowered or estimated once and remembered.
+// Routines of generated kernels, lowered or estimated once and remembered; compiled ones, from what the compiler made of them.
+#include <filesystem>
 #include <map>
 #include <mutex>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
+#include <stdlib.h>
+
 #include "kernels/analytic.h"
+#include "kernels/compiled/analysis.h"
 #include "kernels/kernel.h"
 #include "kernels/network/firmware.h"
 
@@ -13,13 +17,55 @@ namespace mixq::kernels {
 
 namespace {
 
+// A folder for what the compiler writes, gone with its last use.
+class Folder {
+  public:
+    Folder() {
+        std::string pattern =
+            (std::filesystem::temp_directory_path() / "mixq-structure-XXXXXX").string();
+        if (::mkdtemp(pattern.data()) == nullptr)
+            throw std::runtime_error("cannot make a temporary folder '" + pattern + "'");
+        path_ = pattern;
+    }
+
+    ~Folder() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path_, ignored);
+    }
+
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+
+    const std::filesystem::path& path() const { return path_; }
+
+  private:
+    std::filesystem::path path_;
+};
+
+// The compiler specialises, unrolls and spills for each layer in its own way: what it made is read, not guessed.
+Structure translated(std::string_view kernel, const IntegerNetwork& network) {
+    static const Folder shared;
+    const Folder folder;
+    BuildOptions options;
+    options.directory = folder.path();
+    options.shared_objects = shared.path();
+    options.kernel = kernel;
+    options.calls = 1;
+    const Firmware firmware = build_firmware(network, options);
+    const std::string& name = network.layers.front().name;
+    const compiled::Analysis found =
+        compiled::analyse(firmware.elf, "mixq_layer_" + name, "mixq_kernel_" + name);
+    const FirmwareLayer& layer = firmware.layers.front();
+    return {found.counts, found.cycles, layer.packed.scratch_bytes, layer.weight_bytes};
+}
+
 std::optional<Structure> lowered(std::string_view kernel,
                                  const traces::Layer& layer,
                                  traces::Precision precision) {
     const IntegerNetwork network =
         random_layer(layer, precision, WeightKind::BellShaped, kAnalyticSeed);
     const PackedLayer packed = find_kernel(kernel).pack(network.layers.front());
-    if (!packed.generate) return std::nullopt;
+    if (!packed.generate) return translated(kernel, network);
     // The layout of a network's output, and of a layer that is traced alone.
     const generate::Lowered routine = packed.generate(Layout::Planar);
     return Structure{routine.counts,
