@@ -295,6 +295,25 @@ void Control::compute(const Step& step) {
                       left.known && right.known && to.known};
             break;
         }
+        case Operation::LongMultiply:
+        case Operation::LongMultiplySigned: {
+            const Value left = first();
+            const Value right = read(step.m);
+            const bool has_sign = step.operation == Operation::LongMultiplySigned;
+            const std::uint64_t product =
+                has_sign ? static_cast<std::uint64_t>(
+                               std::int64_t{static_cast<std::int32_t>(left.bits)} *
+                               static_cast<std::int32_t>(right.bits))
+                         : std::uint64_t{left.bits} * right.bits;
+            result = both(left, right, static_cast<std::uint32_t>(product));
+            write(step.a, both(left, right, static_cast<std::uint32_t>(product >> 32)));
+            break;
+        }
+        case Operation::LeadingZeros: {
+            const Value value = read(step.m);
+            result = {static_cast<std::uint32_t>(std::countl_zero(value.bits)), value.known};
+            break;
+        }
         case Operation::UnsignedDivide: {
             const Value left = first();
             const Value right = read(step.m);

@@ -44,6 +44,9 @@ const std::map<std::string_view, Operation>& operations() {
         {"mul", Operation::Multiply},
         {"mla", Operation::MultiplyAdd},
         {"mls", Operation::MultiplySubtract},
+        {"umull", Operation::LongMultiply},
+        {"smull", Operation::LongMultiplySigned},
+        {"clz", Operation::LeadingZeros},
         {"udiv", Operation::UnsignedDivide},
         {"sdiv", Operation::SignedDivide},
         {"ubfx", Operation::Extract},
@@ -156,6 +159,8 @@ class Maker {
         const auto found = operations().find(mnemonic);
         step_.operation = found == operations().end() ? Operation::Other : found->second;
         const Detail detail = form_.shape->detail;
+        // Parallel additions set GE, which selects data.
+        if (form_.instr_class == traces::InstrClass::Simd) step_.sets_flags = false;
         if (mnemonic == "cmp" || mnemonic == "cmn" || mnemonic == "tst" || mnemonic == "teq")
             step_.d = kNoOperand;
         if (mnemonic == "ubfx" || mnemonic == "sbfx") {
@@ -171,6 +176,9 @@ class Maker {
             if (!wide()) step_.m = step_.d;
             step_.n = reg('n');
             step_.a = reg('a');
+        } else if (mnemonic == "umull" || mnemonic == "smull") {
+            step_.d = reg('l');
+            step_.a = reg('h');
         } else if (detail == Detail::ModifiedConstant) {
             modified_constant();
         } else if (detail == Detail::InlineShift) {

@@ -29,6 +29,9 @@ enum class Operation : std::uint8_t {
     Multiply,
     MultiplyAdd,
     MultiplySubtract,
+    LongMultiply,  // low half to d, high half to a: what division by a constant is made of
+    LongMultiplySigned,
+    LeadingZeros,
     UnsignedDivide,
     SignedDivide,
     Extract,  // `amount` bits from bit `low`
