@@ -214,14 +214,28 @@ void describe_rows(const std::vector<Record>& rows, KernelFit& fit) {
     fit.shapes = static_cast<int>(shapes.size());
 }
 
+// What the loops of a compiled kernel say without its code.
+void fit_loops(std::vector<Record> rows, KernelFit& fit) {
+    for (Record& row : rows) row.scheduled_cycles = 0;
+    const std::optional<CountLaw> law = fit_law(rows);
+    if (law) fit.loops = fit_resource(rows, *law);
+    if (!fit.loops) return;
+    double squares = 0;
+    for (const Record& row : rows) {
+        const double log = std::log(static_cast<double>(row.cycles) /
+                                    fit.loops->cycles(row.layer, work_of(row)));
+        squares += log * log;
+    }
+    fit.estimate_spread = std::sqrt(squares / static_cast<double>(rows.size()));
+}
+
 // How schedules compare with estimates, as means of logarithms.
 void compare_estimates(const std::vector<Record>& rows, KernelFit& fit) {
     std::map<std::string, std::vector<double>> logs;
     for (const Record& row : rows) {
-        const std::optional<double> estimate =
+        const double estimate =
             kernels::estimated_cycles(row.kernel, row.layer, row.precision);
-        if (!estimate) return;
-        const double log = std::log(row.scheduled_cycles / *estimate);
+        const double log = std::log(row.scheduled_cycles / estimate);
         logs[""].push_back(log);
         logs[family_of(row.layer)].push_back(log);
     }
@@ -266,7 +280,11 @@ std::optional<KernelFit> fit_kernel(const std::vector<Record>& rows,
                                " is not the one that was traced: trace it again, or predictions "
                                "mix the two");
         }
-        compare_estimates(rows, fit);
+        if (kernels::has_closed_work(kernel)) {
+            fit_loops(rows, fit);
+        } else {
+            compare_estimates(rows, fit);
+        }
     }
     fit.factor = factor_of(equation, rows);
     fit.count_mape = count_error(held);
@@ -353,6 +371,26 @@ std::vector<Record> distinct_rows(const std::vector<TraceFile>& files,
     return rows;
 }
 
+// Records of compiled kernels from before their code was read say nothing of it: their loops speak for all rows of the kernel then.
+void agree_on_work(FitResult& result) {
+    std::set<std::string> without;
+    for (const Record& row : result.rows) {
+        if (row.scheduled_cycles <= 0) without.insert(row.kernel);
+    }
+    for (const std::string& kernel : without) {
+        bool mixed = false;
+        for (Record& row : result.rows) {
+            if (row.kernel != kernel || row.scheduled_cycles <= 0) continue;
+            row.scheduled_cycles = 0;
+            mixed = true;
+        }
+        if (mixed) {
+            result.warnings.push_back("some records of kernel " + kernel +
+                                      " do not say what its code takes: trace them again");
+        }
+    }
+}
+
 // Distinct values of one field of provenance, joined; more than one is worth a warning.
 std::string joined(FitResult& result,
                    const char* what,
@@ -427,6 +465,7 @@ FitResult fit(const std::vector<TraceFile>& files, const Eq12Options& options) {
     FitResult result;
     result.rows = distinct_rows(files, result.warnings);
     check_rows(result.rows);
+    agree_on_work(result);
     add_provenance(files, result);
     result.eq12 = fit_eq12(samples_of(result.rows), options);
     result.warnings.insert(

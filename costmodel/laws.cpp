@@ -72,6 +72,18 @@ std::vector<kernels::WorkTerm> work_of(const std::string& kernel,
     return terms;
 }
 
+std::vector<kernels::WorkTerm> counted_work_of(const std::string& kernel,
+                                               const traces::Layer& layer,
+                                               traces::Precision precision) {
+    std::vector<kernels::WorkTerm> terms = kernels::counted_work(kernel, layer, precision);
+    terms.push_back({kCallTerm, 1});
+    return terms;
+}
+
+bool counted(const CountLaw& law) {
+    return find_term(law.terms, kernels::kScheduledTerm).has_value();
+}
+
 bool counted(std::span<const kernels::WorkTerm> work) {
     return std::any_of(work.begin(), work.end(), [](const auto& term) {
         return term.name == kernels::kScheduledTerm;
@@ -93,14 +105,14 @@ std::vector<kernels::WorkTerm> work_of(const traces::Record& record) {
 }
 
 bool add_call(CountLaw& law, const traces::Record& record) {
-    const std::optional<kernels::Structure> exact =
+    const kernels::Structure exact =
         kernels::structure(record.kernel, record.layer, record.precision);
     const auto call = find_term(law.terms, kCallTerm);
-    if (!exact || !call) return false;
+    if (!call) return false;
     std::array<double, traces::kInstrClasses> around{};
     for (std::size_t c = 0; c < around.size(); ++c) {
         around[c] = static_cast<double>(record.counts.by_class[c]) -
-                    static_cast<double>(exact->counts.by_class[c]);
+                    static_cast<double>(exact.counts.by_class[c]);
         if (around[c] < 0 || around[c] > kMostAroundACall) return false;
     }
     for (std::size_t c = 0; c < around.size(); ++c) law.per_unit[c][*call] = around[c];

@@ -32,14 +32,20 @@ std::vector<kernels::WorkTerm> work_of(const std::string& kernel,
                                        const traces::Layer& layer,
                                        traces::Precision precision);
 
-// Of a record: for generated kernels from what it says of their routine, so that nothing has to be generated again.
+// What the kernel executes on this layer, known before it runs (kernels::counted_work), and kCallTerm.
+std::vector<kernels::WorkTerm> counted_work_of(const std::string& kernel,
+                                               const traces::Layer& layer,
+                                               traces::Precision precision);
+
+// Of a record: from what it says of the routine, where it says it, so that nothing has to be generated or compiled again.
 std::vector<kernels::WorkTerm> work_of(const traces::Record& record);
 
-// Whether the terms are those of a generated kernel: its counts are known, not fitted.
+// Whether the terms are those of counted_work: counts are known, not fitted.
 bool counted(std::span<const kernels::WorkTerm> work);
+bool counted(const CountLaw& law);
 
-// What a call of a generated kernel costs around its routine, into the law's kCallTerm: the difference of a record to the routine that
-// is generated now. False if that is not a few instructions: then the record is of another version of the kernel, and nothing is
+// What a call of a kernel costs around its routine, into the law's kCallTerm: the difference of a record to the routine that
+// is generated or compiled now. False if that is not a few instructions: then the record is of another version of the kernel, and nothing is
 // added.
 bool add_call(CountLaw& law, const traces::Record& record);
 

@@ -20,6 +20,7 @@ struct LatencyModel::Data {
     std::vector<kernels::WorkTerm> work(std::size_t kernel,
                                         const traces::Layer& layer,
                                         traces::Precision precision) const;
+    std::vector<kernels::WorkTerm> work(std::size_t kernel, const traces::Record& record) const;
     std::optional<std::string> refusal(std::size_t kernel,
                                        const traces::Layer& layer,
                                        traces::Precision precision) const;
@@ -82,7 +83,8 @@ bool same_work(const std::vector<kernels::WorkTerm>& left,
 // not care how many of its bits are used.
 bool indifferent(const KernelFit& fit,
                  const traces::Layer& layer,
-                 const std::vector<kernels::WorkTerm>& work) {
+                 traces::Precision precision) {
+    const std::vector<kernels::WorkTerm> work = work_of(fit.law.kernel, layer, precision);
     return std::any_of(fit.precisions.begin(), fit.precisions.end(), [&](auto traced) {
         return same_work(work, work_of(fit.law.kernel, layer, traced));
     });
@@ -112,13 +114,23 @@ std::vector<kernels::WorkTerm> LatencyModel::Data::work(std::size_t kernel,
                                                         const traces::Layer& layer,
                                                         traces::Precision precision) const {
     const KernelFit& fit = content.kernels[kernel];
+    if (by_estimate && fit.loops) return work_of(fit.law.kernel, layer, precision);
     if (!by_estimate || fit.over_estimate.empty()) {
-        return work_of(fit.law.kernel, layer, precision);
+        return counted(fit.law) ? counted_work_of(fit.law.kernel, layer, precision)
+                                : work_of(fit.law.kernel, layer, precision);
     }
-    const double estimate = *kernels::estimated_cycles(fit.law.kernel, layer, precision);
+    const double estimate = kernels::estimated_cycles(fit.law.kernel, layer, precision);
     auto ratio = fit.over_estimate.find(family_of(layer));
     if (ratio == fit.over_estimate.end()) ratio = fit.over_estimate.find("");
     return {{kernels::kScheduledTerm, estimate * ratio->second}, {kCallTerm, 1}};
+}
+
+// What the record says, where that is what the law is about.
+std::vector<kernels::WorkTerm> LatencyModel::Data::work(std::size_t kernel,
+                                                        const traces::Record& record) const {
+    const bool exact = counted(content.kernels[kernel].law);
+    if (!by_estimate && exact == (record.scheduled_cycles > 0)) return work_of(record);
+    return work(kernel, record.layer, record.precision);
 }
 
 std::optional<std::string> LatencyModel::Data::cannot(
@@ -132,15 +144,16 @@ std::optional<std::string> LatencyModel::Data::cannot(
         return kernel_name + " was not traced on any " + name_of(layer.kind) + " layer" +
                lesson(kernel_name, layer, precision);
     }
+    const std::vector<std::string>& terms =
+        by_estimate && fit.loops ? fit.loops->terms : fit.law.terms;
     for (const kernels::WorkTerm& term : work) {
-        if (term.amount != 0 && std::find(fit.law.terms.begin(), fit.law.terms.end(), term.name) ==
-                                    fit.law.terms.end()) {
+        if (term.amount != 0 && std::find(terms.begin(), terms.end(), term.name) == terms.end()) {
             return kernel_name + " was not traced on any layer with '" + term.name +
                    "' in its work" + lesson(kernel_name, layer, precision);
         }
     }
     if (!fit.precisions.contains(precision) && !fit.spread_of_bits &&
-        !indifferent(fit, layer, work)) {
+        !indifferent(fit, layer, precision)) {
         return kernel_name + " was traced at one bit pair only, not at " + to_string(precision) +
                lesson(kernel_name, layer, precision);
     }
@@ -158,6 +171,7 @@ double LatencyModel::Data::cycles(const KernelFit& fit,
         case ModelForm::Eq12Plus:
             return content.plus.cycles(fit.law.counts(work));
         case ModelForm::Resource:
+            if (by_estimate && fit.loops) return fit.loops->cycles(layer, work);
             return fit.resource.cycles(layer, work);
         case ModelForm::Simulated:
             break;
@@ -310,7 +324,7 @@ Prediction LatencyModel::predict(const traces::Record& record) const {
     }
     for (std::size_t i = 0; i < data.kernels.size(); ++i) {
         if (data.content.kernels[i].law.kernel != record.kernel) continue;
-        const std::vector<kernels::WorkTerm> work = work_of(record);
+        const std::vector<kernels::WorkTerm> work = data.work(i, record);
         if (const auto why = data.cannot(i, record.layer, record.precision, work)) {
             throw std::runtime_error("no prediction for " + to_string(record.layer) + " at " +
                                      to_string(record.precision) + ": " + *why);

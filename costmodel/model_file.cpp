@@ -104,12 +104,18 @@ void add_kernel(Table& table, const KernelFit& kernel) {
     for (const auto& [family, ratio] : kernel.over_estimate) {
         add("over_estimate", family, "", ratio);
     }
-    if (!kernel.over_estimate.empty()) add("estimate_spread", "", "", kernel.estimate_spread);
-    for (const auto& [family, cycles] : kernel.resource.per_execution) {
-        for (std::size_t t = 0; t < cycles.size(); ++t) {
-            add("block", family, kernel.resource.terms[t], cycles[t]);
-        }
+    if (!kernel.over_estimate.empty() || kernel.loops) {
+        add("estimate_spread", "", "", kernel.estimate_spread);
     }
+    const auto add_law = [&](const char* item, const ResourceLaw& law) {
+        for (const auto& [family, cycles] : law.per_execution) {
+            for (std::size_t t = 0; t < cycles.size(); ++t) {
+                add(item, family, law.terms[t], cycles[t]);
+            }
+        }
+    };
+    add_law("block", kernel.resource);
+    if (kernel.loops) add_law("loop", *kernel.loops);
 }
 
 // The class column holds the layer, the term its bits.
@@ -185,6 +191,9 @@ class KernelReader {
             kernel.estimate_spread = at_least(0);
         } else if (item == "block") {
             read_block(kernel.resource);
+        } else if (item == "loop") {
+            if (!kernel.loops) kernel.loops.emplace();
+            read_block(*kernel.loops);
         } else {
             fail(table_, row_, "unknown item '" + item + "'");
         }
@@ -271,11 +280,14 @@ ModelContent::Simulated read_simulated(const Table& table, std::size_t row) {
 void check_complete(const Table& table, const KernelFit& kernel) {
     const bool spreads = std::all_of(
         kernel.spread.begin(), kernel.spread.end(), [](double spread) { return spread >= 0; });
-    const auto& blocks = kernel.resource.per_execution;
-    const bool whole =
-        blocks.contains("") && std::all_of(blocks.begin(), blocks.end(), [&](const auto& family) {
-            return family.second.size() == kernel.resource.terms.size();
-        });
+    const auto is_whole = [](const ResourceLaw& law) {
+        const auto& blocks = law.per_execution;
+        return blocks.contains("") &&
+               std::all_of(blocks.begin(), blocks.end(), [&](const auto& family) {
+                   return family.second.size() == law.terms.size();
+               });
+    };
+    const bool whole = is_whole(kernel.resource) && (!kernel.loops || is_whole(*kernel.loops));
     if (kernel.law.terms.empty() || kernel.kinds.empty() || kernel.precisions.empty() ||
         kernel.shapes < 1 || !spreads || !whole) {
         throw std::runtime_error(

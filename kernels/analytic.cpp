@@ -343,16 +343,16 @@ Terms work(std::string_view kernel, const Layer& layer, Precision precision) {
     for (const Entry& entry : kWork) {
         if (entry.kernel == kernel) return entry.work(layer, precision);
     }
-    const std::optional<Structure> exact = structure(kernel, layer, precision);
-    if (!exact) {
-        throw std::invalid_argument("no work is known of kernel '" + std::string(kernel) +
-                                    "': add it to kernels/analytic.cpp");
-    }
-    Terms terms{{kScheduledTerm, exact->scheduled_cycles}};
+    return counted_work(kernel, layer, precision);
+}
+
+Terms counted_work(std::string_view kernel, const Layer& layer, Precision precision) {
+    const Structure exact = structure(kernel, layer, precision);
+    Terms terms{{kScheduledTerm, exact.scheduled_cycles}};
     for (std::size_t c = 0; c < traces::kInstrClasses; ++c) {
         const auto instr_class = static_cast<traces::InstrClass>(c);
         terms.push_back(
-            {counted_term(instr_class), static_cast<double>(exact->counts[instr_class])});
+            {counted_term(instr_class), static_cast<double>(exact.counts[instr_class])});
     }
     return terms;
 }

@@ -59,24 +59,24 @@ Structure translated(std::string_view kernel, const IntegerNetwork& network) {
     return {found.counts, found.cycles, layer.packed.scratch_bytes, layer.weight_bytes};
 }
 
-std::optional<Structure> lowered(std::string_view kernel,
-                                 const traces::Layer& layer,
-                                 traces::Precision precision) {
+Structure lowered(std::string_view kernel,
+                  const traces::Layer& layer,
+                  traces::Precision precision) {
     const IntegerNetwork network =
         random_layer(layer, precision, WeightKind::BellShaped, kAnalyticSeed);
     const PackedLayer packed = find_kernel(kernel).pack(network.layers.front());
     if (!packed.generate) return translated(kernel, network);
     // The layout of a network's output, and of a layer that is traced alone.
     const generate::Lowered routine = packed.generate(Layout::Planar);
-    return Structure{routine.counts,
-                     routine.cycles,
-                     packed.scratch_bytes,
-                     static_cast<std::uint32_t>(packed.weights.size())};
+    return {routine.counts,
+            routine.cycles,
+            packed.scratch_bytes,
+            static_cast<std::uint32_t>(packed.weights.size())};
 }
 
-std::optional<double> estimated(std::string_view kernel,
-                                const traces::Layer& layer,
-                                traces::Precision precision) {
+double estimated(std::string_view kernel,
+                 const traces::Layer& layer,
+                 traces::Precision precision) {
     const IntegerNetwork network =
         random_layer(layer, precision, WeightKind::BellShaped, kAnalyticSeed);
     const Kernel& found = find_kernel(kernel);
@@ -84,8 +84,7 @@ std::optional<double> estimated(std::string_view kernel,
     // Without one, packing says what does not fit.
     if (candidates.empty()) found.pack(network.layers.front());
     if (candidates.empty() || candidates.front().estimated_cycles <= 0) {
-        const std::optional<Structure> exact = structure(kernel, layer, precision);
-        return exact ? std::optional(exact->scheduled_cycles) : std::nullopt;
+        return structure(kernel, layer, precision).scheduled_cycles;
     }
     return candidates.front().estimated_cycles;
 }
@@ -94,15 +93,13 @@ std::optional<double> estimated(std::string_view kernel,
 template <typename Answer>
 class Memo {
   public:
-    using Make = std::optional<Answer> (*)(std::string_view,
-                                           const traces::Layer&,
-                                           traces::Precision);
+    using Make = Answer (*)(std::string_view, const traces::Layer&, traces::Precision);
 
     explicit Memo(Make make) : make_(make) {}
 
-    std::optional<Answer> get(std::string_view kernel,
-                              const traces::Layer& layer,
-                              traces::Precision precision) {
+    Answer get(std::string_view kernel,
+               const traces::Layer& layer,
+               traces::Precision precision) {
         const std::string key =
             std::string(kernel) + " " + to_string(layer) + " " + to_string(precision);
         {
@@ -123,11 +120,11 @@ class Memo {
 
   private:
     struct Known {
-        std::optional<Answer> answer;
+        Answer answer{};
         std::string why_not;
     };
 
-    static std::optional<Answer> answer(const Known& known) {
+    static Answer answer(const Known& known) {
         if (!known.why_not.empty()) throw std::runtime_error(known.why_not);
         return known.answer;
     }
@@ -139,16 +136,16 @@ class Memo {
 
 }  // namespace
 
-std::optional<Structure> structure(std::string_view kernel,
-                                   const traces::Layer& layer,
-                                   traces::Precision precision) {
+Structure structure(std::string_view kernel,
+                    const traces::Layer& layer,
+                    traces::Precision precision) {
     static Memo<Structure> memo(lowered);
     return memo.get(kernel, layer, precision);
 }
 
-std::optional<double> estimated_cycles(std::string_view kernel,
-                                       const traces::Layer& layer,
-                                       traces::Precision precision) {
+double estimated_cycles(std::string_view kernel,
+                        const traces::Layer& layer,
+                        traces::Precision precision) {
     static Memo<double> memo(estimated);
     return memo.get(kernel, layer, precision);
 }

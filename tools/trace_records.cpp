@@ -31,6 +31,8 @@ std::optional<traces::Record> RecordedRuns::same_image(const KernelRun& run,
                                                        const std::string& elf_sha256) const {
     const auto found = records_.find(to_string(run));
     if (found == records_.end()) return std::nullopt;
+    // From before the code of compiled kernels was read.
+    if (found->second.scheduled_cycles <= 0) return std::nullopt;
     const traces::Provenance& from = found->second.provenance;
     if (from.elf_sha256 != elf_sha256 || !same_simulator(from.tool)) return std::nullopt;
     return found->second;
