@@ -214,19 +214,33 @@ void describe_rows(const std::vector<Record>& rows, KernelFit& fit) {
     fit.shapes = static_cast<int>(shapes.size());
 }
 
-// What the loops of a compiled kernel say without its code.
-void fit_loops(std::vector<Record> rows, KernelFit& fit) {
-    for (Record& row : rows) row.scheduled_cycles = 0;
-    const std::optional<CountLaw> law = fit_law(rows);
-    if (law) fit.loops = fit_resource(rows, *law);
-    if (!fit.loops) return;
+// What the loops of a kernel say without its code: each shape by the law of the others.
+double spread_of_loops(const std::vector<Record>& rows) {
+    std::set<std::string> shapes;
+    for (const Record& row : rows) shapes.insert(shape_of(row));
     double squares = 0;
-    for (const Record& row : rows) {
-        const double log = std::log(static_cast<double>(row.cycles) /
-                                    fit.loops->cycles(row.layer, work_of(row)));
-        squares += log * log;
+    int count = 0;
+    for (const std::string& shape : shapes) {
+        std::vector<Record> rest;
+        for (const Record& row : rows) {
+            if (shape_of(row) != shape) rest.push_back(row);
+        }
+        const std::optional<ResourceLaw> law = fit_loops(rest);
+        if (!law) continue;
+        for (const Record& row : rows) {
+            if (shape_of(row) != shape) continue;
+            try {
+                const double cycles =
+                    law->cycles(row.layer, *loops_of(row.kernel, row.layer, row.precision));
+                const double log = std::log(static_cast<double>(row.cycles) / cycles);
+                squares += log * log;
+                ++count;
+            } catch (const std::runtime_error&) {
+                continue;  // typical weights do not pack, or a term is in no other shape
+            }
+        }
     }
-    fit.estimate_spread = std::sqrt(squares / static_cast<double>(rows.size()));
+    return std::sqrt(squares / std::max(count, 1));
 }
 
 // How schedules compare with estimates, as means of logarithms.
@@ -280,9 +294,10 @@ std::optional<KernelFit> fit_kernel(const std::vector<Record>& rows,
                                " is not the one that was traced: trace it again, or predictions "
                                "mix the two");
         }
-        if (kernels::has_closed_work(kernel)) {
-            fit_loops(rows, fit);
-        } else {
+        fit.loops = fit_loops(rows);
+        if (fit.loops) {
+            fit.estimate_spread = spread_of_loops(rows);
+        } else if (!kernels::has_closed_work(kernel)) {
             compare_estimates(rows, fit);
         }
     }

@@ -55,11 +55,11 @@ TraceFile read_trace(const std::filesystem::path& path);
 struct KernelFit {
     CountLaw law;
     ResourceLaw resource;
-    // For predictions that neither schedule nor compile: of generated kernels, what a schedule takes over what the kernel estimates
-    // without one, by family of layers, "" for all; of compiled ones the law of their loops. And the spread of the logarithm of what
-    // these get wrong.
-    std::map<std::string, double> over_estimate;
+    // For predictions that neither schedule nor compile: the law of the kernel's loops, and the spread of the logarithm of what it gets
+    // wrong. None of a generated kernel that has no closed form of them: what a schedule takes over what the kernel estimates without
+    // one, by family of layers, "" for all.
     std::optional<ResourceLaw> loops;
+    std::map<std::string, double> over_estimate;
     double estimate_spread = 0;
     double factor = 1;      // of ModelForm::Eq12PerKernel
     double count_mape = 0;  // percent, of all instructions, shapes left out

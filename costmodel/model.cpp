@@ -97,6 +97,7 @@ std::optional<std::string> LatencyModel::Data::refusal(std::size_t kernel,
                                                        const traces::Layer& layer,
                                                        traces::Precision precision) const {
     const std::string_view name = kernels[kernel]->name();
+    if (by_estimate && content.kernels[kernel].loops) return std::nullopt;  // its loops say it
     if (kernels::has_closed_work(name)) return kernels[kernel]->refuses(layer, precision);
     try {
         if (by_estimate) {
@@ -114,7 +115,7 @@ std::vector<kernels::WorkTerm> LatencyModel::Data::work(std::size_t kernel,
                                                         const traces::Layer& layer,
                                                         traces::Precision precision) const {
     const KernelFit& fit = content.kernels[kernel];
-    if (by_estimate && fit.loops) return work_of(fit.law.kernel, layer, precision);
+    if (by_estimate && fit.loops) return *loops_of(fit.law.kernel, layer, precision);
     if (!by_estimate || fit.over_estimate.empty()) {
         return counted(fit.law) ? counted_work_of(fit.law.kernel, layer, precision)
                                 : work_of(fit.law.kernel, layer, precision);
@@ -296,11 +297,15 @@ Prediction LatencyModel::predict(const traces::Layer& layer,
         if (reason) {
             *reason = candidate + ": " + *reason;
         } else {
-            const std::vector<kernels::WorkTerm> work = data_->work(i, layer, precision);
-            reason = data_->cannot(i, layer, precision, work);
-            if (!reason) {
-                Prediction prediction = data_->predict(i, layer, precision, work);
-                if (!best || prediction.cycles < best->cycles) best = std::move(prediction);
+            try {
+                const std::vector<kernels::WorkTerm> work = data_->work(i, layer, precision);
+                reason = data_->cannot(i, layer, precision, work);
+                if (!reason) {
+                    Prediction prediction = data_->predict(i, layer, precision, work);
+                    if (!best || prediction.cycles < best->cycles) best = std::move(prediction);
+                }
+            } catch (const std::runtime_error& error) {
+                reason = candidate + ": " + error.what();
             }
         }
         if (reason) reasons += (reasons.empty() ? "" : " / ") + *reason;

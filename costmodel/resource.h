@@ -32,6 +32,16 @@ struct ResourceLaw {
     double cycles(const traces::Layer& layer, std::span<const kernels::WorkTerm> work) const;
 };
 
+// The loops of a kernel alone, without its code. Of generated kernels (kernels::loop_work) amounts are cycles already, and every factor is
+// near 1: rows too few to tell two of them apart leave both there. Of compiled ones as fit_resource has it. Nothing where the kernel
+// has no closed form, or where records are too few.
+std::optional<ResourceLaw> fit_loops(std::span<const traces::Record> records);
+
+// kernels::loop_work, or of compiled kernels kernels::work, and kCallTerm. Throws as these do; nothing where the kernel has neither.
+std::optional<std::vector<kernels::WorkTerm>> loops_of(const std::string& kernel,
+                                                       const traces::Layer& layer,
+                                                       traces::Precision precision);
+
 // Of the records of one kernel, with their count law. Nothing where they are fewer than the terms and two more.
 std::optional<ResourceLaw> fit_resource(std::span<const traces::Record> records,
                                         const CountLaw& counts);

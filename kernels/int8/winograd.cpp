@@ -115,15 +115,20 @@ class Winograd final : public Kernel {
 }  // namespace
 
 WinogradPlan plan_winograd(const IntegerLayer& layer) {
-    WinogradPlan plan;
-    plan.shape = layer.shape;
+    WinogradPlan plan = winograd_shape(layer.shape);
     plan.output_bits = layer.output_bits;
     plan.shift = layer.shift;
-    plan.pairs = ceil_divide(layer.shape.out_width(), 4);
-    plan.quads = ceil_divide(layer.shape.in_channels, 4);
+    plan.up = find_up(layer);
+    return plan;
+}
+
+WinogradPlan winograd_shape(const traces::Layer& layer) {
+    WinogradPlan plan;
+    plan.shape = layer;
+    plan.pairs = ceil_divide(layer.out_width(), 4);
+    plan.quads = ceil_divide(layer.in_channels, 4);
     plan.chunks = ceil_divide(2 * plan.quads, kLargestChunk);
     plan.chunk = ceil_divide(2 * plan.quads, plan.chunks);
-    plan.up = find_up(layer);
     return plan;
 }
 

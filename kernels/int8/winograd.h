@@ -48,6 +48,9 @@ constexpr int kWinogradFilters = 4;  // output channels of a group: 8 accumulato
 
 WinogradPlan plan_winograd(const IntegerLayer& layer);
 
+// The part of it that no weight decides.
+WinogradPlan winograd_shape(const traces::Layer& layer);
+
 // (2G) g (2G)^T of one filter's channel, rows first.
 std::array<std::int16_t, 16> transformed_filter(std::span<const std::int8_t> taps);
 

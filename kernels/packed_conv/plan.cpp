@@ -6,7 +6,9 @@
 #include <stdexcept>
 
 #include "kernels/packed_conv/weights.h"
+#include "kernels/packing/packing.h"
 #include "kernels/packing/requantise.h"
+#include "kernels/packing/typical.h"
 
 namespace mixq::kernels::packed_conv {
 
@@ -238,6 +240,52 @@ std::vector<Plan> guaranteed_plans(const traces::Layer& layer, traces::Precision
         if (!range_fits({-most, most}, plan->exact_bits())) continue;
         plan->wide = false;
         all.push_back(*plan);
+    }
+    return all;
+}
+
+std::vector<Plan> typical_plans(const traces::Layer& layer, traces::Precision precision) {
+    const packing::TypicalWeights& weights = packing::typical_weights(precision.weight_bits);
+    const auto top = static_cast<double>((1 << precision.activation_bits) - 1);
+    const std::int64_t taps = filter_taps(layer);
+    const std::int64_t all_taps = taps * layer.in_channels;
+    const packing::Range range{
+        -static_cast<std::int64_t>(weights.negative(all_taps, layer.out_channels) * top),
+        static_cast<std::int64_t>(weights.positive(all_taps, layer.out_channels) * top)};
+    const auto holds = [&](int depth, int field_bits) {
+        const std::int64_t sums =
+            std::int64_t{layer.out_channels} * ceil_divide(layer.in_channels, depth);
+        return weights.magnitudes(taps * depth, sums) * top <=
+               static_cast<double>(packing::field_limit(field_bits));
+    };
+    std::vector<Plan> all;
+    const auto add = [&](std::optional<Plan> plan) {
+        if (!plan) return;
+        plan->wide = !range_fits(range, kLaneBits);
+        if (range_fits(range, plan->exact_bits())) all.push_back(*plan);
+    };
+    const Geometry geometry = geometry_of(layer);
+    for (const Fields& fields : kFields) {
+        int depth = 0;
+        if (const auto guaranteed = shaped(geometry, precision, fields, false)) {
+            auto plan =
+                divided(*guaranteed, packing::guaranteed_depth(fields.bits, precision, taps));
+            if (plan) {
+                plan->guaranteed = true;
+                depth = plan->depth;
+                add(plan);
+            }
+        }
+        const auto narrow = shaped(geometry, precision, fields, true);
+        if (!narrow) continue;
+        int deepest = 0;
+        for (int step = kLargestDepth; step > 0; step /= 2) {
+            const int more = deepest + step;
+            if (more <= std::min(kLargestDepth, layer.in_channels) && holds(more, fields.bits))
+                deepest = more;
+        }
+        const auto proved = divided(*narrow, deepest);
+        if (proved && proved->depth > depth) add(proved);
     }
     return all;
 }

@@ -113,6 +113,9 @@ std::optional<Plan> rolled(Plan plan);
 // Every plan that fits the shape at these bits at all: as deep as the guarantee allows, divided evenly. Never wide.
 std::vector<Plan> guaranteed_plans(const traces::Layer& layer, traces::Precision precision);
 
+// Every plan that holds typical weights (packing/typical.h): what plans() gives for most actual ones, in microseconds.
+std::vector<Plan> typical_plans(const traces::Layer& layer, traces::Precision precision);
+
 // Every plan that fits these weights, guaranteed ones included, each wide where its sums need it.
 std::vector<Plan> plans(const IntegerLayer& layer);
 

@@ -29,8 +29,6 @@ constexpr Reg kSums = generate::r2;
 constexpr Reg kCounter = generate::r7;
 const std::vector<Reg> kPool{
     generate::r8, generate::r9, generate::r10, generate::r11, generate::r12, generate::lr};
-constexpr int kMostStraight =
-    560;  // instructions of a group written out: half the cache of an stm32f746
 
 std::vector<Reg> with(std::vector<Reg> pool, Reg more) {
     pool.push_back(more);
@@ -241,10 +239,10 @@ class Emitter {
     void groups(Body& body, int rows) {
         const int strips = plan_.multiplied_strips();
         const int one = strip_instructions(rows);
-        if (strips * one <= kMostStraight) {
+        if (strips * one <= kMostGroup) {
             straight_group(body.loop(plan_.groups, kCounter, "groups"), rows);
         } else {
-            int unrolled = std::max(1, kMostStraight / one);
+            int unrolled = std::max(1, kMostGroup / one);
             while (strips % unrolled != 0) --unrolled;
             looped_group(body.loop(plan_.groups, groups_left_, kPool, "groups"), rows, unrolled);
         }

@@ -21,6 +21,9 @@ struct Output {
 std::uint32_t scratch_bytes(const Plan& plan);
 
 // What is known of the routine without scheduling it, and the routine.
+// Instructions of a group that is written out: half the cache of an stm32f746.
+constexpr int kMostGroup = 560;
+
 generate::Estimate estimated(const Plan& plan, const Output& output);
 generate::Lowered lowered(const Plan& plan, const Output& output, generate::Scheduling how);
 

@@ -29,6 +29,10 @@ struct Choice {
     double cycles = 0;
 };
 
+// The cheapest of the plans that hold typical weights (packing/typical.h): what dual_plans() begins with for most actual ones, in
+// microseconds. Nothing if none does.
+std::optional<Plan> typical_dual_plan(const traces::Layer& layer, traces::Precision precision);
+
 std::vector<Choice> dual_plans(const IntegerLayer& layer);
 // Where there is none: what the shallowest block fails of.
 std::string why_no_dual_plan(const IntegerLayer& layer);

@@ -160,6 +160,14 @@ std::vector<Taps> taps_of(const Plan& plan) {
     return taps;
 }
 
+int pair_count(const Plan& plan) {
+    const traces::Layer& layer = plan.shape;
+    if (layer.kind == traces::LayerKind::FullyConnected)
+        return 2 * ceil_divide(layer.in_channels, 4);
+    const int together = plan.product == Product::Outer ? 1 : 2;
+    return layer.kernel_height * layer.kernel_width * ceil_divide(layer.in_channels, together);
+}
+
 double estimated_cycles(const Plan& plan) {
     const double tile = kTileCycles + plan.stored_pairs() * pair_cycles(plan) +
                         (plan.blocks() - 1) * plan.accumulators() *
@@ -172,7 +180,7 @@ double estimated_cycles(const Plan& plan) {
 
 std::optional<Plan> shaped(Plan plan) {
     plan.lines = lines_of(plan.shape, plan.product);
-    plan.pairs = static_cast<int>(taps_of(plan).size());
+    plan.pairs = pair_count(plan);
     plan.depth = std::min(plan.depth, plan.pairs);
     std::optional<Plan> best;
     double least = 0;

@@ -110,6 +110,9 @@ struct Taps {
 // In the order in which the lanes lie in scratch.
 std::vector<Taps> taps_of(const Plan& plan);
 
+// How many they are.
+int pair_count(const Plan& plan);
+
 // Which input the lines are made of, and how large a tile may be. Outer has a word per channel instead of a pair.
 Lines lines_of(const traces::Layer& layer, Product product);
 int most_positions(const Lines& lines);
