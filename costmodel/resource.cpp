@@ -171,8 +171,7 @@ std::optional<ResourceLaw> fit_loops(std::span<const traces::Record> records) {
             continue;  // actual weights pack where typical ones do not
         }
         for (const kernels::WorkTerm& term : rows.back().work) {
-            if (term.amount != 0 &&
-                std::find(law.terms.begin(), law.terms.end(), term.name) == law.terms.end())
+            if (std::find(law.terms.begin(), law.terms.end(), term.name) == law.terms.end())
                 law.terms.push_back(term.name);
         }
     }

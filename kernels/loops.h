@@ -12,7 +12,7 @@
 
 namespace mixq::kernels {
 
-// Of any kernel that is there to be deployed. Nothing of a kernel that has no such form; throws std::runtime_error where the kernel does not take the layer, or no packing of it holds typical weights.
+// Of any kernel that is there to be deployed: all its kinds of code, also those that this layer runs none of. Nothing of a kernel that has no such form; throws std::runtime_error where the kernel does not take the layer, or no packing of it holds typical weights.
 std::optional<std::vector<WorkTerm>> loop_work(std::string_view kernel,
                                                const traces::Layer& layer,
                                                traces::Precision precision);

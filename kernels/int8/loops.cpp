@@ -1,5 +1,4 @@
 // Multiplies, transforms and outputs of the int8 kernels.
-#include <algorithm>
 #include <stdexcept>
 
 #include "kernels/int8/winograd.h"
@@ -11,11 +10,11 @@ namespace mixq::kernels::int8 {
 
 namespace {
 
-// Cycles of smlad-dw: of four outputs 8 multiplies for each kernel row and what parts its input, requantisation and stores.
-constexpr double kKernelRow = 10;
-constexpr double kStridedKernelRow = 12;
+// Cycles of smlad-dw: beside two multiplies for each output and kernel row, what parts four columns of the input, requantisation and
+// stores.
+constexpr double kStrip = 1.5;
 constexpr double kOutput = 1.5;
-constexpr double kRow = 12;
+constexpr double kRow = 6;
 constexpr double kChannel = 20;
 constexpr double kCopiedWord = 1.5;
 // Of winograd: a position's loop and stores, the outputs of a filter of two tiles, the patches of four channels, four rows of a column.
@@ -34,15 +33,14 @@ void check(const Kernel& kernel, const traces::Layer& layer, traces::Precision p
 std::vector<WorkTerm> depthwise_loops(const traces::Layer& layer, traces::Precision precision) {
     check(smlad_dw_kernel(), layer, precision);
     const double channels = layer.out_channels;
-    const double quads = (layer.out_width() + 3) / 4;
+    const double strips = (layer.width + 3) / 4;
     double inside = 0;
     for (int row = 0; row < layer.out_height() * 3; ++row) {
         const int at = row / 3 * layer.stride - layer.padding_y + row % 3;
         inside += at >= 0 && at < layer.height ? 1 : 0;
     }
-    const std::string stride = layer.stride == 1 ? "" : " of stride 2";
-    const double kernel_row = layer.stride == 1 ? kKernelRow : kStridedKernelRow;
-    return {{"kernel rows" + stride, kernel_row * channels * inside * quads},
+    return {{"multiplies", 2 * channels * inside * layer.out_width()},
+            {"strips", kStrip * channels * inside * strips},
             {"outputs", kOutput * static_cast<double>(layer.output_elements())},
             {"rows", kRow * channels * layer.out_height()},
             {"channels", kChannel * channels},

@@ -35,6 +35,7 @@ constexpr int kMostOffset = 4092;   // of a load, in bytes
 constexpr int kLargestDepth = 64;   // channels unrolled: 6 multiplies each
 constexpr int kMostUnrolled = 420;  // multiplies of a strip: code of 4 KB
 constexpr int kLaneBits = 16;
+constexpr double kLikely = 0.7;  // expected exceptions with which having none is as likely as not: ln 2
 
 // a may be as low as 1 - b.
 int ceil_divide(int a, int b) {
@@ -258,11 +259,19 @@ std::vector<Plan> typical_plans(const traces::Layer& layer, traces::Precision pr
         return weights.magnitudes(taps * depth, sums) * top <=
                static_cast<double>(packing::field_limit(field_bits));
     };
+    // Where the topmost weight of a word has no bit to spare, the least one must not lie above a negative sum, which borrows.
+    const auto words_hold = [&](const Plan& plan) {
+        const int left = kWord - plan.placement.weight_shift - (plan.taps() - 1) * plan.bits();
+        if (left > precision.weight_bits) return true;
+        const double words = static_cast<double>(layer.out_channels) * layer.in_channels *
+                             layer.kernel_height * plan.chunks * plan.geometry.phases;
+        return words * weights.least_share() / 2 < kLikely;
+    };
     std::vector<Plan> all;
     const auto add = [&](std::optional<Plan> plan) {
         if (!plan) return;
         plan->wide = !range_fits(range, kLaneBits);
-        if (range_fits(range, plan->exact_bits())) all.push_back(*plan);
+        if (range_fits(range, plan->exact_bits()) && words_hold(*plan)) all.push_back(*plan);
     };
     const Geometry geometry = geometry_of(layer);
     for (const Fields& fields : kFields) {

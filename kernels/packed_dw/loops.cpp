@@ -51,14 +51,21 @@ std::vector<WorkTerm> loops(const traces::Layer& layer, traces::Precision precis
         throw std::runtime_error("packed-dw: sums of typical weights of " + to_string(precision) +
                                  " leave a 16-bit lane");
     }
-    const std::string of = bytes ? " of 8 bits" : " of 16 bits";
     const double strips = (layer.width + 3) / 4;
     // With stride 2, outputs are centred at columns of one parity.
     const double multiplies = bytes ? 1 : layer.stride == 1 ? 4 : 2;
-    return {{"multiplies" + of,
-             kMultiply * multiplies * channels * kernel_rows_inside(layer) * strips},
-            {"outputs" + of, kOutput * static_cast<double>(layer.output_elements())},
-            {"rows" + of, kRow * channels * layer.out_height()},
+    const double all_multiplies =
+        kMultiply * multiplies * channels * kernel_rows_inside(layer) * strips;
+    const double outputs = kOutput * static_cast<double>(layer.output_elements());
+    const double rows = kRow * channels * layer.out_height();
+    const auto if_bytes = [&](double amount) { return bytes ? amount : 0; };
+    const auto if_lanes = [&](double amount) { return bytes ? 0 : amount; };
+    return {{"multiplies of 8 bits", if_bytes(all_multiplies)},
+            {"multiplies of 16 bits", if_lanes(all_multiplies)},
+            {"outputs of 8 bits", if_bytes(outputs)},
+            {"outputs of 16 bits", if_lanes(outputs)},
+            {"rows of 8 bits", if_bytes(rows)},
+            {"rows of 16 bits", if_lanes(rows)},
             {"channels", kChannel * channels},
             {"copied words", kCopiedWord * Planes::scratch_bytes(layer) / 4.0 * channels}};
 }

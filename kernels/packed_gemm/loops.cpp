@@ -28,6 +28,7 @@ constexpr double kMispredict = 8;
 constexpr double kLane = 1.75;
 constexpr double kSingleLane = 2.5;
 constexpr double kVectorLane = 1.5;
+constexpr double kPairedLane = 1.5;  // more, to bring two positions together
 constexpr double kLine = 30;
 
 std::vector<WorkTerm> loops_of(const Plan& plan) {
@@ -43,19 +44,24 @@ std::vector<WorkTerm> loops_of(const Plan& plan) {
     const bool rows_of_words = plan.shape.width % 4 == 0 || plan.lines.flat;
     const bool vector = plan.shape.kind == traces::LayerKind::FullyConnected;
     const bool strided = plan.lines.source_step > 1;
-    const std::string outer = plan.product == Product::Outer ? "outer " : "";
     const double segments = tiles * (plan.blocks() - 1) * plan.accumulators();
-    const double lane = vector ? kVectorLane : rows_of_words && !strided ? kLane : kSingleLane;
+    const bool by_words = !vector && rows_of_words && !strided;
+    const bool outer = plan.product == Product::Outer;
     return {{"pairs", pairs * std::max(multiplies, slots / 2)},
             {"expanded pairs", plan.wide ? 0 : pairs},
             {"passes", plan.unrolled() ? 0 : kPass * tiles * plan.blocks() * plan.pieces},
             {"tiles", kTile * tiles},
-            {outer + "segments", (outer.empty() ? kSegment : kOuterSegment) * segments},
-            {outer + "outputs", kOutput * outputs},
+            {"segments", outer ? 0 : kSegment * segments},
+            {"outer segments", outer ? kOuterSegment * segments : 0},
+            {"outputs", outer ? 0 : kOutput * outputs},
+            {"outer outputs", outer ? kOutput * outputs : 0},
             {"narrow outputs", whole_words ? 0 : outputs},
             {"groups", kMispredict * plan.lines.lines * plan.groups()},
-            {vector ? "vector lanes" : rows_of_words && !strided ? "lanes" : "single lanes",
-             lane * lanes},
+            {"lanes", by_words ? kLane * lanes : 0},
+            {"single lanes", by_words || vector ? 0 : kSingleLane * lanes},
+            {"paired lanes",
+             plan.product == Product::DualPositions ? kPairedLane * lanes : 0},
+            {"vector lanes", vector ? kVectorLane * lanes : 0},
             {"lines", kLine * plan.lines.lines}};
 }
 
