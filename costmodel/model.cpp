@@ -97,7 +97,11 @@ std::optional<std::string> LatencyModel::Data::refusal(std::size_t kernel,
                                                        const traces::Layer& layer,
                                                        traces::Precision precision) const {
     const std::string_view name = kernels[kernel]->name();
-    if (by_estimate && content.kernels[kernel].loops) return std::nullopt;  // its loops say it
+    if (const KernelFit& fit = content.kernels[kernel]; by_estimate && fit.loops) {
+        // What else it refuses, its loops say.
+        if (fit.kinds.contains(layer.kind)) return std::nullopt;
+        return std::string("not traced on any ") + name_of(layer.kind) + " layer";
+    }
     if (kernels::has_closed_work(name)) return kernels[kernel]->refuses(layer, precision);
     try {
         if (by_estimate) {

@@ -1,7 +1,9 @@
 // The verb predict: cycles and memory of a layer or of a plan, from a model and without running it.
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +18,7 @@
 #include "kernels/network/memory_plan.h"
 #include "tools/commands.h"
 #include "tools/console.h"
+#include "tools/fit_design.h"
 #include "tools/model_pictures.h"
 #include "traces/file.h"
 
@@ -37,7 +40,14 @@ struct PredictOptions {
     std::string json;
     std::string heat_map;
     std::optional<std::string> kernel;
+    int benchmark = 0;
 };
+
+// Of estimates: on layers that were not fitted they are off by less than half of this.
+constexpr double kMayBeFaster = 1.2;
+// Layers of each family in a benchmark draw at most, each at all pairs of bits; and its seed, which no suite has.
+constexpr int kBenchmarkLayers = 64;
+constexpr std::uint64_t kBenchmarkSeed = 4711;
 
 // One layer with the kernel that will run it.
 struct LayerCost {
@@ -47,6 +57,37 @@ struct LayerCost {
     std::uint64_t flash_bytes = 0;  // packed weights and the constants beside them; no code
 };
 
+// Of the kernels of a purpose, what the model predicts of them, the fastest first.
+std::vector<Prediction> predictions(const LatencyModel& model,
+                                    const IntegerLayer& layer,
+                                    kernels::Purpose purpose) {
+    const auto of = [&](const LatencyModel& how, const std::string& kernel) {
+        try {
+            return std::optional(how.predict(layer.shape, layer.precision, kernel));
+        } catch (const std::runtime_error&) {
+            return std::optional<Prediction>();  // not known to the model at this layer
+        }
+    };
+    const auto faster = [](const auto& a, const auto& b) { return a.cycles < b.cycles; };
+    const bool schedules = model.form() == costmodel::ModelForm::Resource;
+    const LatencyModel first = schedules ? model.with_estimates() : model;
+    std::vector<Prediction> all;
+    for (const std::string& kernel : model.kernels()) {
+        if (kernels::find_kernel(kernel).purpose() != purpose) continue;
+        if (const auto prediction = of(first, kernel)) all.push_back(*prediction);
+    }
+    std::sort(all.begin(), all.end(), faster);
+    if (!schedules) return all;
+    // Scheduling takes a second: only those that may turn out the fastest, and the others where these do not pack.
+    const double within = all.empty() ? 0 : kMayBeFaster * all.front().cycles;
+    for (Prediction& prediction : all) {
+        if (prediction.cycles > within) break;
+        if (const auto exact = of(model, prediction.kernel)) prediction = *exact;
+    }
+    std::sort(all.begin(), all.end(), faster);
+    return all;
+}
+
 // The fastest kernel by prediction whose packing takes the actual weights.
 LayerCost cost_of(const LatencyModel& model,
                   const IntegerLayer& layer,
@@ -55,19 +96,11 @@ LayerCost cost_of(const LatencyModel& model,
     if (wanted) {
         candidates.push_back(model.predict(layer.shape, layer.precision, wanted));
     } else {
-        // Throws where no kernel fits, saying why of each.
-        candidates.push_back(model.predict(layer.shape, layer.precision));
-        for (const std::string& kernel : model.kernels()) {
-            if (kernel == candidates.front().kernel) continue;
-            try {
-                candidates.push_back(model.predict(layer.shape, layer.precision, kernel));
-            } catch (const std::runtime_error&) {
-                continue;  // not known to the model at this layer: no candidate
-            }
-        }
-        std::sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
-            return a.cycles < b.cycles;
-        });
+        candidates = predictions(model, layer, kernels::Purpose::Deploy);
+        if (candidates.empty())
+            candidates = predictions(model, layer, kernels::Purpose::Compare);
+        // Throws, saying why of each kernel.
+        if (candidates.empty()) candidates.push_back(model.predict(layer.shape, layer.precision));
     }
     std::string reasons;
     for (const Prediction& prediction : candidates) {
@@ -343,7 +376,48 @@ void predict_plan(const LatencyModel& model, const PredictOptions& options) {
     write_json(options.json, json);
 }
 
+// Distinct pairs of layer and bits that the process has not met, the fastest of all kernels for each: as a search asks.
+void benchmark(const LatencyModel& model, const PredictOptions& options) {
+    std::vector<std::pair<traces::Layer, traces::Precision>> pairs;
+    std::vector<std::vector<traces::Layer>> layers;
+    for (const std::string& family : layer_families())
+        layers.push_back(drawn_layers(family, kBenchmarkLayers, kBenchmarkSeed));
+    for (std::size_t i = 0; i < kBenchmarkLayers; ++i) {
+        for (const auto& family : layers) {
+            for (const traces::Precision precision : traces::all_precisions()) {
+                if (static_cast<int>(pairs.size()) < options.benchmark)
+                    pairs.emplace_back(family[i], precision);
+            }
+        }
+    }
+    double cycles = 0;
+    std::map<std::string, int> chosen;
+    const auto begin = std::chrono::steady_clock::now();
+    for (const auto& [layer, precision] : pairs) {
+        const Prediction prediction = model.predict(layer, precision);
+        cycles += prediction.cycles;
+        ++chosen[prediction.kernel];
+    }
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    if (options.json != "-") {
+        std::printf("%zu distinct pairs of layer and bits, the fastest kernel of each, cold: %s s\n",
+                    pairs.size(),
+                    fixed(seconds, 3).c_str());
+    }
+    nlohmann::json json{{"pairs", pairs.size()},
+                        {"seconds", seconds},
+                        {"mean_cycles", cycles / static_cast<double>(pairs.size())},
+                        {"kernels", chosen}};
+    add_conditions(model, json);
+    write_json(options.json, json);
+}
+
 void run(const PredictOptions& options) {
+    if (options.benchmark > 0) {
+        const LatencyModel model = LatencyModel::read(options.model);
+        return benchmark(model.with_estimates(), options);
+    }
     if (options.plan.empty() == options.layer.empty()) {
         throw std::invalid_argument(
             "predict takes either a PLAN or --layer; see mixq-sim predict --help");
@@ -393,6 +467,10 @@ void add_predict(CLI::App& app) {
         "predicted left-out shapes best");
     verb->add_option(
         "--heatmap", options->heat_map, "Draw the 49 pairs of --layer into this SVG file");
+    verb->add_option("--benchmark",
+                     options->benchmark,
+                     "Instead: how long so many predictions take that a search asks for")
+        ->check(CLI::Range(1, kBenchmarkLayers * 6 * 49));
     verb->add_option(
         "--json", options->json, "Write the figures as JSON to this file (- is stdout)");
     verb->footer(
@@ -401,7 +479,8 @@ was not traced on its kind is not guessed: the message names the trace that is m
 
   mixq-sim predict --layer conv3x3:32x32@16x16 --bits w4a4 --model model.csv
   mixq-sim predict --layer conv3x3:32x32@16x16 --model model.csv               the 49 pairs of bits
-  mixq-sim predict plan.csv --model model.csv --json prediction.json           a network, layer by layer)");
+  mixq-sim predict plan.csv --model model.csv --json prediction.json           a network, layer by layer
+  mixq-sim predict --benchmark 10000 --model model.csv                         how long a search's predictions take)");
     verb->callback([options] { run(*options); });
 }
 
