@@ -247,8 +247,7 @@ double spread_of_loops(const std::vector<Record>& rows) {
 void compare_estimates(const std::vector<Record>& rows, KernelFit& fit) {
     std::map<std::string, std::vector<double>> logs;
     for (const Record& row : rows) {
-        const double estimate =
-            kernels::estimated_cycles(row.kernel, row.layer, row.precision);
+        const double estimate = kernels::estimated_cycles(row.kernel, row.layer, row.precision);
         const double log = std::log(row.scheduled_cycles / estimate);
         logs[""].push_back(log);
         logs[family_of(row.layer)].push_back(log);

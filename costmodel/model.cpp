@@ -81,9 +81,7 @@ bool same_work(const std::vector<kernels::WorkTerm>& left,
 
 // Whether the kernel does at `precision` what it does at one it was traced at: a byte kernel does
 // not care how many of its bits are used.
-bool indifferent(const KernelFit& fit,
-                 const traces::Layer& layer,
-                 traces::Precision precision) {
+bool indifferent(const KernelFit& fit, const traces::Layer& layer, traces::Precision precision) {
     const std::vector<kernels::WorkTerm> work = work_of(fit.law.kernel, layer, precision);
     return std::any_of(fit.precisions.begin(), fit.precisions.end(), [&](auto traced) {
         return same_work(work, work_of(fit.law.kernel, layer, traced));

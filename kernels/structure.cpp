@@ -74,9 +74,7 @@ Structure lowered(std::string_view kernel,
             static_cast<std::uint32_t>(packed.weights.size())};
 }
 
-double estimated(std::string_view kernel,
-                 const traces::Layer& layer,
-                 traces::Precision precision) {
+double estimated(std::string_view kernel, const traces::Layer& layer, traces::Precision precision) {
     const IntegerNetwork network =
         random_layer(layer, precision, WeightKind::BellShaped, kAnalyticSeed);
     const Kernel& found = find_kernel(kernel);
@@ -97,9 +95,7 @@ class Memo {
 
     explicit Memo(Make make) : make_(make) {}
 
-    Answer get(std::string_view kernel,
-               const traces::Layer& layer,
-               traces::Precision precision) {
+    Answer get(std::string_view kernel, const traces::Layer& layer, traces::Precision precision) {
         const std::string key =
             std::string(kernel) + " " + to_string(layer) + " " + to_string(precision);
         {

@@ -201,13 +201,12 @@ traces::Record Measurement::simulate(const BuiltRun& run) const {
     record.counts = timing->counts;
     record.cycles = timing->timing.cycles;
     record.issue_cycles = timing->timing.issue_cycles;
-    record.scheduled_cycles =
-        built.packed.generate
-            ? built.scheduled_cycles
-            : kernels::compiled::analyse(run.firmware.elf,
-                                         "mixq_layer_" + built.layer.name,
-                                         "mixq_kernel_" + built.layer.name)
-                  .cycles;
+    record.scheduled_cycles = built.packed.generate
+                                  ? built.scheduled_cycles
+                                  : kernels::compiled::analyse(run.firmware.elf,
+                                                               "mixq_layer_" + built.layer.name,
+                                                               "mixq_kernel_" + built.layer.name)
+                                        .cycles;
     record.code_bytes = built.code_bytes;
     record.weight_bytes = built.weight_bytes;
     record.scratch_bytes = built.packed.scratch_bytes;

@@ -97,8 +97,7 @@ LayerCost cost_of(const LatencyModel& model,
         candidates.push_back(model.predict(layer.shape, layer.precision, wanted));
     } else {
         candidates = predictions(model, layer, kernels::Purpose::Deploy);
-        if (candidates.empty())
-            candidates = predictions(model, layer, kernels::Purpose::Compare);
+        if (candidates.empty()) candidates = predictions(model, layer, kernels::Purpose::Compare);
         // Throws, saying why of each kernel.
         if (candidates.empty()) candidates.push_back(model.predict(layer.shape, layer.precision));
     }
@@ -401,9 +400,10 @@ void benchmark(const LatencyModel& model, const PredictOptions& options) {
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     if (options.json != "-") {
-        std::printf("%zu distinct pairs of layer and bits, the fastest kernel of each, cold: %s s\n",
-                    pairs.size(),
-                    fixed(seconds, 3).c_str());
+        std::printf(
+            "%zu distinct pairs of layer and bits, the fastest kernel of each, cold: %s s\n",
+            pairs.size(),
+            fixed(seconds, 3).c_str());
     }
     nlohmann::json json{{"pairs", pairs.size()},
                         {"seconds", seconds},

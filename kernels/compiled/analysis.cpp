@@ -35,6 +35,10 @@ class Timer {
     void pass(const Control::Passed& passed) {
         Code& code = code_of(passed.block);
         ++code.executions;
+        // A call begins: nothing that was in flight before is known here.
+        if (passed.block.address != next_) engine_at_ = begin_ = at_;
+        const bool follows = at_ > begin_;
+        next_ = passed.next;
         // Of this execution, the predictor included: it hears of all.
         Past& now = recent_[at_ % recent_.size()];
         now.code = &code;
@@ -44,16 +48,11 @@ class Timer {
             code.compiled.branch == BranchKind::None
                 ? 0
                 : predictor_.outcome(code.compiled, passed.next, passed.branch_executed);
-        const bool follows = at_ > 0;
         Code* before = follows ? recent_[(at_ - 1) % recent_.size()].code : nullptr;
         Pair& pair = pair_of(code, before, execution.branch);
         ++pair.executions;
-        if (pair.timed < kTimed) {
-            describe(passed, code, execution);
-            time(pair);
-        } else {
-            describe(passed, code, execution);
-        }
+        describe(passed, code, execution);
+        if (pair.timed < kTimed) time(pair);
         ++at_;
     }
 
@@ -142,9 +141,9 @@ class Timer {
 
     // Runs on if the engine is where the block before ended; else from a few blocks before.
     void time(Pair& pair) {
-        if (engine_at_ != at_ || at_ == 0) {
+        if (engine_at_ != at_ || at_ == begin_) {
             engine_.drain();
-            const std::size_t before = std::min<std::size_t>(at_, kBefore);
+            const std::size_t before = std::min<std::size_t>(at_ - begin_, kBefore);
             const std::size_t first = at_ - before;
             engine_.restart_fetch(recent_[first % recent_.size()].code->block->address);
             for (std::size_t i = first; i < at_; ++i) {
@@ -164,8 +163,10 @@ class Timer {
     sim::BranchPredictor predictor_;
     std::vector<std::unique_ptr<Code>> codes_;
     std::array<Past, kBefore + 1> recent_;
-    std::size_t at_ = 0;
-    std::size_t engine_at_ = 0;
+    std::size_t at_ = 0;         // blocks that passed
+    std::size_t begin_ = 0;      // those of the calls before
+    std::size_t engine_at_ = 0;  // what the engine has run up to
+    std::uint32_t next_ = 0;
 };
 
 }  // namespace

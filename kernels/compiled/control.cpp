@@ -17,7 +17,8 @@ using sim::kPc;
 
 constexpr std::uint32_t kReturnAddress = 0xffff'fffe;  // where no code is
 constexpr std::uint32_t kPcOffset = 4;
-constexpr std::uint64_t kMostBlocks = 2'000'000'000;  // longer than any layer: a loop that does not end
+constexpr std::uint64_t kMostBlocks =
+    2'000'000'000;  // longer than any layer: a loop that does not end
 
 Value known(std::uint32_t bits) {
     return {bits, true};
@@ -68,8 +69,7 @@ const ControlBlock& Control::block_at(std::uint32_t address) {
         std::uint32_t encoding = code[offset] | std::uint32_t{code[offset + 1]} << 8;
         if (instruction.size == 4)
             encoding = encoding << 16 | code[offset + 2] | std::uint32_t{code[offset + 3]} << 8;
-        const std::uint8_t condition =
-            covered > 0 ? condition_of(it, length - covered) : kAlways;
+        const std::uint8_t condition = covered > 0 ? condition_of(it, length - covered) : kAlways;
         block->steps.push_back(step_of(instruction, encoding, condition));
         if (instruction.mnemonic == "it") {
             it = static_cast<std::uint8_t>(encoding);
@@ -152,8 +152,8 @@ Value Control::second(const Step& step, Flag& carry) const {
             return known(amount == 32 ? 0 : bits >> amount);
         case ShiftKind::Arithmetic:
             carry.set = (bits >> (amount - 1) & 1) != 0;
-            return known(static_cast<std::uint32_t>(
-                static_cast<std::int32_t>(bits) >> std::min(amount, 31u)));
+            return known(static_cast<std::uint32_t>(static_cast<std::int32_t>(bits) >>
+                                                    std::min(amount, 31u)));
         case ShiftKind::Rotate:
             carry.set = (bits >> (amount - 1) & 1) != 0;
             return known(std::rotr(bits, static_cast<int>(amount)));
@@ -174,8 +174,7 @@ Value Control::add(Value left, Value right, Value carry, bool sets) {
     if (sets) {
         set_nz(result);
         flags_[C] = {sum >> 32 != 0, all};
-        const std::uint32_t overflow =
-            ~(left.bits ^ right.bits) & (left.bits ^ result.bits);
+        const std::uint32_t overflow = ~(left.bits ^ right.bits) & (left.bits ^ result.bits);
         flags_[V] = {(overflow >> 31) != 0, all};
     }
     return result;
@@ -365,13 +364,11 @@ Value Control::load(std::uint32_t address, unsigned bytes, bool sign) const {
         }
         const std::span<const std::uint8_t> constant = executable_.constant(address);
         if (constant.size() < bytes) return {};
-        for (unsigned i = 0; i < bytes; ++i)
-            value.bits |= std::uint32_t{constant[i]} << (8 * i);
+        for (unsigned i = 0; i < bytes; ++i) value.bits |= std::uint32_t{constant[i]} << (8 * i);
     }
     if (sign && bytes < 4) {
         const unsigned up = 32 - 8 * bytes;
-        value.bits =
-            static_cast<std::uint32_t>(static_cast<std::int32_t>(value.bits << up) >> up);
+        value.bits = static_cast<std::uint32_t>(static_cast<std::int32_t>(value.bits << up) >> up);
     }
     return value;
 }
@@ -390,7 +387,8 @@ std::uint32_t Control::access(const Step& step, bool certain) {
     Value base = step.n == kNoOperand ? known((pc_ + kPcOffset) & ~3u) : read(step.n);
     const bool lists =
         step.operation == Operation::LoadList || step.operation == Operation::StoreList;
-    const bool stores = step.operation == Operation::Store || step.operation == Operation::StoreList;
+    const bool stores =
+        step.operation == Operation::Store || step.operation == Operation::StoreList;
     Value moved = base;
     Value address = base;
     if (lists) {

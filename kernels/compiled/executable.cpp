@@ -54,8 +54,9 @@ Executable Executable::read(const std::filesystem::path& path) {
                 const auto symbol =
                     read_at<Elf32_Sym>(bytes, section.sh_offset + at, executable.path_);
                 const bool function = ELF32_ST_TYPE(symbol.st_info) == STT_FUNC;
-                executable.symbols_[text_at(bytes, std::uint64_t{names.sh_offset} + symbol.st_name)] =
-                    {function ? symbol.st_value & ~kThumbBit : symbol.st_value, symbol.st_size};
+                executable
+                    .symbols_[text_at(bytes, std::uint64_t{names.sh_offset} + symbol.st_name)] = {
+                    function ? symbol.st_value & ~kThumbBit : symbol.st_value, symbol.st_size};
             }
         }
         if ((section.sh_flags & SHF_ALLOC) == 0 || section.sh_size == 0) continue;
@@ -76,7 +77,8 @@ Executable Executable::read(const std::filesystem::path& path) {
 
 std::span<const std::uint8_t> Executable::constant(std::uint32_t address) const {
     for (const Section& section : constants_) {
-        if (address < section.address || address - section.address >= section.bytes.size()) continue;
+        if (address < section.address || address - section.address >= section.bytes.size())
+            continue;
         return std::span(section.bytes).subspan(address - section.address);
     }
     return {};

@@ -312,8 +312,8 @@ class Maker {
         }
         step_.list = static_cast<std::uint16_t>(registers);
         step_.update = !instruction_.base_update.empty();
-        step_.descends = form_.mnemonic == "push" || form_.mnemonic == "stmdb" ||
-                         form_.mnemonic == "ldmdb";
+        step_.descends =
+            form_.mnemonic == "push" || form_.mnemonic == "stmdb" || form_.mnemonic == "ldmdb";
     }
 
     // Loads of what is no counter; where its stores go must be known.

@@ -1,9 +1,10 @@
 // Multiplies, transforms and outputs of the int8 kernels.
+#include "kernels/loops.h"
+
 #include <stdexcept>
 
 #include "kernels/int8/winograd.h"
 #include "kernels/kernel_list.h"
-#include "kernels/loops.h"
 #include "kernels/packed_dw/planes.h"
 
 namespace mixq::kernels::int8 {
@@ -39,13 +40,13 @@ std::vector<WorkTerm> depthwise_loops(const traces::Layer& layer, traces::Precis
         const int at = row / 3 * layer.stride - layer.padding_y + row % 3;
         inside += at >= 0 && at < layer.height ? 1 : 0;
     }
-    return {{"multiplies", 2 * channels * inside * layer.out_width()},
-            {"strips", kStrip * channels * inside * strips},
-            {"outputs", kOutput * static_cast<double>(layer.output_elements())},
-            {"rows", kRow * channels * layer.out_height()},
-            {"channels", kChannel * channels},
-            {"copied words",
-             kCopiedWord * packed_dw::Planes::scratch_bytes(layer) / 4.0 * channels}};
+    return {
+        {"multiplies", 2 * channels * inside * layer.out_width()},
+        {"strips", kStrip * channels * inside * strips},
+        {"outputs", kOutput * static_cast<double>(layer.output_elements())},
+        {"rows", kRow * channels * layer.out_height()},
+        {"channels", kChannel * channels},
+        {"copied words", kCopiedWord * packed_dw::Planes::scratch_bytes(layer) / 4.0 * channels}};
 }
 
 std::vector<WorkTerm> winograd_loops(const traces::Layer& layer, traces::Precision precision) {

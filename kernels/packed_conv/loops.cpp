@@ -1,4 +1,6 @@
 // Multiplies, segmentations and outputs of rp-conv, by the plan that would be taken.
+#include "kernels/loops.h"
+
 #include <algorithm>
 #include <array>
 #include <limits>
@@ -7,7 +9,6 @@
 #include <stdexcept>
 #include <tuple>
 
-#include "kernels/loops.h"
 #include "kernels/packed_conv/routine.h"
 #include "kernels/packed_conv/sums.h"
 
@@ -33,7 +34,8 @@ double segmentation_slots(const Plan& plan, int rows) {
     const auto found = known.find(key);
     if (found != known.end()) return found->second;
     generate::Code code;
-    std::vector<Accumulator> accumulators{{generate::r3, generate::r4}, {generate::r5, generate::r6}};
+    std::vector<Accumulator> accumulators{{generate::r3, generate::r4},
+                                          {generate::r5, generate::r6}};
     accumulators.resize(static_cast<std::size_t>(rows));
     for (int k = 0; k < rows; ++k) {
         empty(code,

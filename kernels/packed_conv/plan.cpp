@@ -35,7 +35,8 @@ constexpr int kMostOffset = 4092;   // of a load, in bytes
 constexpr int kLargestDepth = 64;   // channels unrolled: 6 multiplies each
 constexpr int kMostUnrolled = 420;  // multiplies of a strip: code of 4 KB
 constexpr int kLaneBits = 16;
-constexpr double kLikely = 0.7;  // expected exceptions with which having none is as likely as not: ln 2
+constexpr double kLikely =
+    0.7;  // expected exceptions with which having none is as likely as not: ln 2
 
 // a may be as low as 1 - b.
 int ceil_divide(int a, int b) {

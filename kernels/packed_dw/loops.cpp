@@ -1,8 +1,9 @@
 // Multiplies and outputs of packed-dw, by the field that would be taken.
+#include "kernels/loops.h"
+
 #include <algorithm>
 #include <stdexcept>
 
-#include "kernels/loops.h"
 #include "kernels/packed_dw/plan.h"
 #include "kernels/packed_dw/planes.h"
 #include "kernels/packing/packing.h"
@@ -41,12 +42,11 @@ std::vector<WorkTerm> loops(const traces::Layer& layer, traces::Precision precis
     const double most = weights.magnitudes(kTaps, channels) * top;
     const bool bytes = packing::registers_fit({8, 4, 3}, precision) &&
                        most <= static_cast<double>(packing::field_limit(8));
-    const bool lanes = packing::registers_fit({16, 2, 2}, precision) &&
-                       std::max(weights.negative(kTaps, channels),
-                                weights.positive(kTaps, channels)) *
-                               top <=
-                           INT16_MAX &&
-                       most <= UINT16_MAX;
+    const bool lanes =
+        packing::registers_fit({16, 2, 2}, precision) &&
+        std::max(weights.negative(kTaps, channels), weights.positive(kTaps, channels)) * top <=
+            INT16_MAX &&
+        most <= UINT16_MAX;
     if (!bytes && !lanes) {
         throw std::runtime_error("packed-dw: sums of typical weights of " + to_string(precision) +
                                  " leave a 16-bit lane");

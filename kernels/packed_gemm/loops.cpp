@@ -1,11 +1,12 @@
 // Tiles, pairs and outputs of the matrix products, by the plan that would be taken.
+#include "kernels/loops.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <span>
 #include <stdexcept>
 
-#include "kernels/loops.h"
 #include "kernels/packed_gemm/pack.h"
 #include "kernels/packed_gemm/plan.h"
 #include "kernels/packing/packing.h"
@@ -34,8 +35,8 @@ constexpr double kLine = 30;
 std::vector<WorkTerm> loops_of(const Plan& plan) {
     const double tiles = 1.0 * plan.lines.lines * plan.groups() * plan.tiles();
     const double multiplies = plan.accumulators();
-    const double slots = multiplies + plan.operands() + plan.pair_words() +
-                         (plan.wide ? 0 : plan.words);
+    const double slots =
+        multiplies + plan.operands() + plan.pair_words() + (plan.wide ? 0 : plan.words);
     const double pairs = tiles * plan.stored_pairs();
     const double outputs = tiles * plan.positions * plan.channels();
     const bool whole_words =
@@ -59,8 +60,7 @@ std::vector<WorkTerm> loops_of(const Plan& plan) {
             {"groups", kMispredict * plan.lines.lines * plan.groups()},
             {"lanes", by_words ? kLane * lanes : 0},
             {"single lanes", by_words || vector ? 0 : kSingleLane * lanes},
-            {"paired lanes",
-             plan.product == Product::DualPositions ? kPairedLane * lanes : 0},
+            {"paired lanes", plan.product == Product::DualPositions ? kPairedLane * lanes : 0},
             {"vector lanes", vector ? kVectorLane * lanes : 0},
             {"lines", kLine * plan.lines.lines}};
 }
@@ -107,7 +107,8 @@ std::optional<Plan> typical(Plan plan) {
         if (std::max(negative, positive) > INT16_MAX) return {};
     } else {
         const auto whole = [](double value) { return static_cast<std::int64_t>(value); };
-        if (!packing::high_field_fits(-whole(negative), whole(positive), plan.field_bits)) return {};
+        if (!packing::high_field_fits(-whole(negative), whole(positive), plan.field_bits))
+            return {};
         if (plan.product == Product::DualPositions &&
             !packing::lane_fits(whole(top), whole(top), plan.field_bits))
             return {};
@@ -140,8 +141,7 @@ std::optional<Plan> typical(Plan plan) {
 }  // namespace
 
 std::optional<Plan> typical_dual_plan(const traces::Layer& layer, traces::Precision precision) {
-    if (layer.kind == traces::LayerKind::Depthwise)
-        return std::nullopt;
+    if (layer.kind == traces::LayerKind::Depthwise) return std::nullopt;
     std::optional<Plan> best;
     double least = std::numeric_limits<double>::infinity();
     const auto take = [&](const std::optional<Plan>& plan) {
@@ -164,8 +164,8 @@ std::optional<Plan> typical_dual_plan(const traces::Layer& layer, traces::Precis
             continue;
         }
         const bool more = product == Product::DualChannels;
-        const int spare = packing::kLaneBits - 1 -
-                          (more ? precision.weight_bits : precision.activation_bits);
+        const int spare =
+            packing::kLaneBits - 1 - (more ? precision.weight_bits : precision.activation_bits);
         for (int bits = spare + (more ? 1 : 0); bits >= std::max(spare, 2); --bits) {
             plan.field_bits = bits;
             for (const bool biased : {false, true}) {

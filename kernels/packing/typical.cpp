@@ -13,7 +13,8 @@ namespace mixq::kernels::packing {
 
 namespace {
 
-constexpr int kDraws = 4;  // as random_layer draws its bell-shaped weights: the rounded mean of so many
+constexpr int kDraws =
+    4;  // as random_layer draws its bell-shaped weights: the rounded mean of so many
 
 constexpr std::uint64_t kSampleSeed = 1;
 constexpr std::size_t kLeastSample = 4096;
@@ -89,6 +90,7 @@ std::span<const std::int8_t> sample_weights(int weight_bits, std::size_t count) 
         std::mt19937_64 engine{kSampleSeed};
         std::vector<std::unique_ptr<std::vector<std::int8_t>>> all;
     };
+
     static std::array<Drawn, 9> kDrawn;
     Drawn& drawn = kDrawn.at(static_cast<std::size_t>(weight_bits));
     const std::lock_guard lock(drawn.mutex);

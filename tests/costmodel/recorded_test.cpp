@@ -12,6 +12,7 @@
 #include "costmodel/error.h"
 #include "costmodel/measures.h"
 #include "costmodel/model.h"
+#include "kernels/kernel.h"
 
 namespace mixq::costmodel {
 namespace {
@@ -123,6 +124,54 @@ TEST(Recorded, ResourceRanksTheFortyNinePairs) {
         record("rank_of_" + layer.substr(0, 7), rank);
         EXPECT_GE(rank, 0.99) << layer;
     }
+}
+
+// What a search asks: every kernel that may be deployed, by the loops of layers that were never fitted.
+TEST(Recorded, SearchesPredictGeneratedKernelsOnUnseenLayersWithinFivePercent) {
+    const LatencyModel quick = model_of(ModelForm::Resource).with_estimates();
+    std::vector<double> predicted;
+    std::vector<double> simulated;
+    for (const traces::Record& row : recorded("holdout.csv").records) {
+        if (kernels::find_kernel(row.kernel).purpose() != kernels::Purpose::Deploy) continue;
+        predicted.push_back(quick.predict(row.layer, row.precision, row.kernel).cycles);
+        simulated.push_back(static_cast<double>(row.cycles));
+    }
+    const Measures loops = measures(predicted, simulated);
+    record("mape", loops.mape);
+    record("worst", loops.worst);
+    EXPECT_GE(loops.values, 70);
+    EXPECT_LE(loops.mape, 5);
+    EXPECT_LE(loops.worst, 15);
+}
+
+// 204 layers at all pairs of bits, none asked for before, the fastest of all kernels for each.
+TEST(Recorded, SearchesGetTenThousandPairsInASecond) {
+    const LatencyModel quick = model_of(ModelForm::Resource).with_estimates();
+    std::vector<traces::Layer> layers;
+    for (int channels = 8; static_cast<int>(layers.size()) < 204; channels += 2) {
+        const std::string c = std::to_string(channels);
+        for (const std::string& shape : {"conv3x3:" + c + "x24@11x12",
+                                         "conv3x3:12x" + c + "@14x9s2",
+                                         "conv1x1:" + c + "x40@9x8",
+                                         "dw3x3:" + c + "@10x14",
+                                         "dw3x3:" + c + "@16x11s2",
+                                         "fc:" + c + "0x32"})
+            layers.push_back(traces::parse_layer(shape));
+    }
+    const auto begin = std::chrono::steady_clock::now();
+    int pairs = 0;
+    for (const traces::Layer& layer : layers) {
+        for (const traces::Precision precision : traces::all_precisions()) {
+            if (pairs == 10'000) break;
+            EXPECT_GT(quick.predict(layer, precision).cycles, 0);
+            ++pairs;
+        }
+    }
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    record("seconds", seconds);
+    EXPECT_GE(pairs, 9'990);
+    EXPECT_LT(seconds, 1);
 }
 
 // Intervals are of new layers: most of the hold-out lies in them.

@@ -59,7 +59,8 @@ const std::vector<std::string> kShapes = {"conv3x3:8x12@9x10",
                                           "fc:320x48",
                                           "fc:96x64"};
 
-const std::vector<traces::Precision> kPairs = {{2, 2}, {2, 4}, {3, 5}, {4, 3}, {4, 6}, {6, 4}, {7, 3}};
+const std::vector<traces::Precision> kPairs = {
+    {2, 2}, {2, 4}, {3, 5}, {4, 3}, {4, 6}, {6, 4}, {7, 3}};
 
 // What is chosen without weights is what actual weights pack, but for depths on the edge.
 TEST(Loops, DualGemmTakesTheTileOfItsActualWeights) {
