@@ -179,9 +179,7 @@ struct Pipeline::State final : Engine::Watcher {
     const MemorySystem::Stillness* stillness = nullptr;
     std::array<Still, kStills> stills{};
     std::vector<Groups> grouped;  // by block number
-    const Access* grouped_accesses =
-        nullptr;              // of the present block, where `execution` has not been told of them
-    bool data_still = false;  // no access of the block costs anything or changes anything
+    bool data_still = false;      // no access of the block costs anything or changes anything
     const std::uint32_t* generation = nullptr;
 
     Memo memo;  // while it is current, the engine's flight is stale
@@ -338,7 +336,7 @@ inline bool Pipeline::State::describe_groups(const BlockRun& run, const Compiled
     }
     execution.key = key ^ recent;
     data_still = free;
-    grouped_accesses = accesses;
+    execution.accesses = accesses;
     return true;
 }
 
@@ -361,12 +359,12 @@ inline bool Pipeline::State::are_still(const Groups& groups,
 
 // What the engine and the memory want to know of accesses that were looked at in groups.
 void Pipeline::State::find_accesses(const Compiled& code) {
-    if (grouped_accesses == nullptr) return;
+    if (execution.accesses == nullptr) return;
     for (std::size_t k = 0; k < code.memory.size(); ++k) {
-        execution.addresses[k] = grouped_accesses[k].address;
+        execution.addresses[k] = execution.accesses[k].address;
         execution.tcm[k] = in_tcm(execution.addresses[k]);
     }
-    grouped_accesses = nullptr;
+    execution.accesses = nullptr;
 }
 
 void Pipeline::State::describe_accesses(const BlockRun& run, const Compiled& code) {
@@ -394,7 +392,7 @@ void Pipeline::State::describe_accesses(const BlockRun& run, const Compiled& cod
     execution.key = (key ^ recent) * kMix;
     execution.key ^= execution.key >> 29;
     data_still = false;
-    grouped_accesses = nullptr;
+    execution.accesses = nullptr;
 }
 
 void Pipeline::State::describe_divides(const BlockRun& run, const Compiled& code) {
@@ -429,7 +427,6 @@ void Pipeline::State::run(const BlockRun& block_run) {
     } else {
         if (!memo.is_current()) memo.begin(address);
         if (redirected) memo.redirect(address);
-        if (memo.asks_addresses(code)) find_accesses(code);
         std::uint32_t outcome = memo.find(code, execution);
         if (outcome == Memo::kNothing) {
             find_accesses(code);
@@ -439,7 +436,6 @@ void Pipeline::State::run(const BlockRun& block_run) {
             find_accesses(code);
             touch_memory(code, memo.offsets(outcome));
         }
-        if (memo.carries_stores(outcome)) find_accesses(code);
         memo.take(outcome, execution);
     }
     if (generation != nullptr) generations[block_run.block->number] = *generation;

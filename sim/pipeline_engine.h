@@ -79,11 +79,17 @@ struct Flight {
 struct Execution {
     static constexpr std::uint32_t kNotExecuted = 0xffff'ffff;
     std::vector<std::uint32_t> addresses;
-    std::vector<std::uint8_t> tcm;      // per memory operation: goes to tightly coupled memory
+    std::vector<std::uint8_t> tcm;  // per memory operation: goes to tightly coupled memory
+    const Access* accesses =
+        nullptr;  // where set, the addresses are here, and `addresses` and `tcm` are stale
     std::vector<std::uint8_t> divides;  // cycles
     std::uint8_t branch = 0;            // BranchOutcome
     std::uint32_t next_address = 0;
     std::uint64_t key = 0;  // a digest of banks, alignments, what was executed, and where stores go
+
+    std::uint32_t address(std::size_t operation) const {
+        return accesses != nullptr ? accesses[operation].address : addresses[operation];
+    }
 };
 
 class Engine {

@@ -86,14 +86,14 @@ std::uint64_t Memo::key(const Compiled& code, const Execution& execution) const 
     std::uint64_t key = plain_key(execution);
     for (const std::uint8_t cycles : execution.divides) key = mixed(key) + cycles;
     for (const StoreThenLoad& hazard : code.hazards) {
-        const std::uint32_t store = execution.addresses[hazard.store];
-        const std::uint32_t load = execution.addresses[hazard.load];
+        const std::uint32_t store = execution.address(hazard.store);
+        const std::uint32_t load = execution.address(hazard.load);
         if (((store ^ load) >> 2) == 0 && store != Execution::kNotExecuted)
             key = mixed(key) + (std::uint64_t{hazard.store} << 32 | hazard.load);
     }
     for (std::size_t s = 0; s < stored_.size(); ++s) {
         for (std::size_t k = 0; k < code.early_memory; ++k) {
-            if (((stored_[s] ^ execution.addresses[k]) >> 2) == 0 && !code.memory[k].store)
+            if (((stored_[s] ^ execution.address(k)) >> 2) == 0 && !code.memory[k].store)
                 key = mixed(key) + ((s + 1) << 16 | k);
         }
     }
@@ -210,7 +210,7 @@ void Memo::carry_stores(const Outcome& taken, const Execution& execution) {
     for (std::uint32_t k = 0; k < taken.live_stores; ++k) {
         const std::uint16_t origin = stores_[taken.stores + k];
         stored_next_.push_back((origin & kCarried) != 0 ? stored_[origin & ~kCarried]
-                                                        : execution.addresses[origin]);
+                                                        : execution.address(origin));
     }
     std::swap(stored_, stored_next_);
 }

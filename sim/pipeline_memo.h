@@ -37,14 +37,9 @@ class Memo {
     // Before a block that execution does not run into.
     void redirect(std::uint32_t address);
 
-    // Whether `find` looks at the block's addresses, and not just at the digest of them.
-    bool asks_addresses(const Compiled& code) const {
-        return !code.hazards.empty() || !stored_.empty();
-    }
-
     // The number of what this block does from the present state; kNothing where that is new.
     std::uint32_t find(const Compiled& code, const Execution& execution) {
-        const bool simple = execution.divides.empty() && !asks_addresses(code);
+        const bool simple = execution.divides.empty() && code.hazards.empty() && stored_.empty();
         wanted_ = simple ? plain_key(execution) : key(code, execution);
         if (last_ != kNothing) {
             const Outcome& last = outcomes_[last_];
@@ -61,9 +56,6 @@ class Memo {
     const std::int16_t* offsets(std::uint32_t outcome) const {
         return &offsets_[outcomes_[outcome].offsets];
     }
-
-    // Whether `take` looks at the block's addresses.
-    bool carries_stores(std::uint32_t outcome) const { return outcomes_[outcome].live_stores != 0; }
 
     // It has happened.
     void take(std::uint32_t outcome, const Execution& execution) {
