@@ -25,18 +25,20 @@ const char* linker_script_name(Target target) {
     return target == Target::Stm32f746 ? "stm32f746.ld" : "mps2_an500.ld";
 }
 
-// Bytes of a layer's input and output.
+// Bytes that a layer's input and output take in the arena.
 std::uint64_t tensor_bytes(const IntegerLayer& layer) {
     const std::int64_t element = layer.output_bits == 0 ? 4 : 1;
-    return static_cast<std::uint64_t>(layer.shape.input_elements() +
-                                      layer.shape.output_elements() * element);
+    const LayerMemory memory{static_cast<std::uint32_t>(layer.shape.input_elements()),
+                             static_cast<std::uint32_t>(layer.shape.output_elements() * element),
+                             0};
+    return plan_memory({&memory, 1}).arena_bytes;
 }
 
 FirmwareLayer choose_and_pack(const IntegerLayer& layer,
                               const BuildOptions& options,
                               std::uint64_t most) {
     const std::uint64_t tensors = tensor_bytes(layer);
-    const std::uint64_t most_scratch = most > tensors ? most - tensors : 0;
+    const std::uint64_t most_scratch = most > tensors ? (most - tensors) / 8 * 8 : 0;
     Choice choice{options.kernel, ""};
     if (options.kernel == "best") {
         choice = options.choose ? options.choose(layer) : choose_by_schedule(layer, most_scratch);

@@ -199,8 +199,10 @@ TEST_P(PackedConvolutionRolling, EqualsTheReferenceWithTheScratchOfTwoRows) {
         }
         ASSERT_LT(least_rolling, least) << text;
         const std::int64_t outputs = shape.output_elements() * (layer.output_bits == 0 ? 4 : 1);
-        const auto most =
-            static_cast<std::uint64_t>(shape.input_elements() + outputs) + least_rolling;
+        const LayerMemory memory{static_cast<std::uint32_t>(shape.input_elements()),
+                                 static_cast<std::uint32_t>(outputs),
+                                 least_rolling};
+        const std::uint64_t most = plan_memory({&memory, 1}).arena_bytes;
         const auto input = ran % 2 == 1 ? full_input(layer) : random_input(layer, 6);
         EXPECT_EQ(simulated_bytes(network, "rp-conv", input, most), expected_bytes(network, input))
             << text;
