@@ -119,13 +119,22 @@ std::string headline_section(const Inputs& inputs) {
     if (inputs.search) tiles += search_tile(*inputs.search);
     if (!inputs.records.empty()) tiles += kernel_tiles(inputs.records);
     if (inputs.model) {
-        const auto mape = inputs.model->real("mape");
+        const std::string form(name(inputs.model->content.form));
+        const auto fitted = inputs.model->real("mape");
         const auto held = inputs.model->real("holdout_shape_mape");
-        tiles += tile("Error of the latency model",
-                      mape ? fixed(*mape, 1) : "-",
-                      "%",
-                      held ? "mean; " + fixed(*held, 1) + " % on layer shapes left out"
-                           : "mean over the fitted runs");
+        if (const auto predicted = inputs.model->real(("predict_mape_" + form).c_str())) {
+            tiles += tile("Error of the latency model",
+                          fixed(*predicted, 1),
+                          "%",
+                          "mean on layer shapes left out (" + form + ")" +
+                              (held ? "; Eq. 12 " + fixed(*held, 1) + " %" : ""));
+        } else {
+            tiles += tile("Error of the latency model",
+                          fitted ? fixed(*fitted, 1) : "-",
+                          "%",
+                          held ? "mean; " + fixed(*held, 1) + " % on layer shapes left out"
+                               : "mean over the fitted runs");
+        }
     }
     if (inputs.comparison) tiles += board_tile(*inputs.comparison);
     if (tiles.empty()) {

@@ -1,5 +1,6 @@
 // MAC per cycle of every kernel, layer and bit pair that was traced.
 #include <algorithm>
+#include <functional>
 #include <map>
 
 #include "tools/console.h"
@@ -21,6 +22,9 @@ constexpr double kPanelHeight = kPanelTop + kPlotHeight + 50;
 constexpr double kBar = 13;
 constexpr double kBarGap = 2;
 constexpr double kLeastGroup = 86;  // a layer's name in two lines
+// More would be too small to read; the table has all.
+constexpr std::size_t kMostLayers = 7;
+constexpr int kMostOfAKind = 3;
 
 // "conv3x3:32x32@16x16" in two lines: what it is, and on what.
 std::pair<std::string, std::string> two_lines(const Layer& layer) {
@@ -58,6 +62,36 @@ Grid arrange(const std::vector<Record>& records) {
     }
     std::sort(grid.precisions.begin(), grid.precisions.end());
     return grid;
+}
+
+// The layers with the most runs, and of those the largest; then the bit pairs that most of them were traced with.
+void select(Grid& grid) {
+    std::map<Layer, int> runs;
+    for (const auto& [key, record] : grid.cells) ++runs[record->layer];
+    std::vector<Layer> ranked = grid.layers;
+    std::ranges::stable_sort(ranked, std::greater(), [&](const Layer& layer) {
+        return std::pair(runs[layer], layer.macs());
+    });
+    std::map<std::string, int> of_kind;
+    std::vector<Layer> shown;
+    for (const Layer& layer : ranked) {
+        if (shown.size() < kMostLayers && of_kind[two_lines(layer).first]++ < kMostOfAKind)
+            shown.push_back(layer);
+    }
+    std::erase_if(grid.layers, [&](const Layer& layer) {
+        return std::ranges::find(shown, layer) == shown.end();
+    });
+    const auto layers_with = [&](Precision precision) {
+        return std::ranges::count_if(grid.layers, [&](const Layer& layer) {
+            return std::ranges::any_of(grid.cells, [&](const auto& cell) {
+                return std::get<0>(cell.first) == precision && std::get<1>(cell.first) == layer;
+            });
+        });
+    };
+    std::ptrdiff_t most = 0;
+    for (const Precision precision : grid.precisions) most = std::max(most, layers_with(precision));
+    std::erase_if(grid.precisions,
+                  [&](Precision precision) { return 2 * layers_with(precision) <= most; });
 }
 
 void draw_panel(Drawing& drawing,
@@ -125,7 +159,9 @@ std::string kernels_section(const Inputs& inputs) {
                        "traces.csv -o report.html");
     }
     const Palette palette(inputs);
-    const Grid grid = arrange(inputs.records);
+    Grid grid = arrange(inputs.records);
+    const std::size_t layers = grid.layers.size();
+    select(grid);
     const traces::Provenance& from = inputs.records.front().provenance;
     std::string out = paragraph(
         "Multiply-accumulates per core cycle of one call with a warm branch predictor, simulated "
@@ -133,7 +169,12 @@ std::string kernels_section(const Inputs& inputs) {
         from.board + " (" + from.core + "), memory: " + from.memory +
         ". Taps on the zero padding count as MACs, for every kernel alike. A missing bar is a pair "
         "the kernel does not take.");
-    out += figure(draw(grid, palette), "Higher is better. All panels share one scale.");
+    const bool all = grid.layers.size() == layers;
+    out += figure(draw(grid, palette),
+                  "Higher is better. All panels share one scale." +
+                      (all ? std::string()
+                           : " " + std::to_string(grid.layers.size()) + " of " +
+                                 std::to_string(layers) + " layers; the table has all."));
     std::vector<std::vector<std::string>> rows;
     for (const Record& record : inputs.records) {
         rows.push_back({record.kernel,
