@@ -58,7 +58,7 @@ void Machine::State::run_translated(std::uint32_t& pc) {
     }
     while (block->code != nullptr) {
         if (!enter_block(pc, block->size)) break;
-        instructions += block->block->instructions.size();
+        instructions += block->instructions;
         const std::uint32_t next = block->code(&translator->state);
         pc = next & ~1u;
         if ((next & 1) != 0) {

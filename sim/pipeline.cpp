@@ -2,6 +2,7 @@
 #include "sim/pipeline.h"
 
 #include <algorithm>
+#include <deque>
 #include <optional>
 #include <vector>
 
@@ -105,9 +106,10 @@ struct Pipeline::State final : Engine::Watcher {
     void describe_divides(const BlockRun& run, const Compiled& code);
 
     Compiled& compiled(const Block& block) {
-        if (block.number != 0 && block.number < blocks.size() &&
-            blocks[block.number].block == &block)
-            return blocks[block.number];
+        if (block.number != 0 && block.number < places.size()) {
+            Compiled* const known = places[block.number];
+            if (known != nullptr && known->block == &block) return *known;
+        }
         return compile_new(block);
     }
 
@@ -159,7 +161,9 @@ struct Pipeline::State final : Engine::Watcher {
     const bool memoises;
     MemorySystem* memory = nullptr;
     std::vector<std::uint8_t> tcm;  // by block of addresses
-    std::vector<Compiled> blocks;
+    std::deque<Compiled> blocks;
+    std::vector<Compiled*>
+        places;  // of blocks, by number; a block without a number is compiled anew
 
     std::uint32_t expected_address = kNowhere;
     bool continues = false;   // the block follows the one before in memory
@@ -219,12 +223,13 @@ Pipeline::State::State(const Core& core, const Board* board, Replay replay)
 }
 
 Compiled& Pipeline::State::compile_new(const Block& block) {
-    if (block.number >= blocks.size()) {
-        blocks.resize(std::max<std::size_t>(block.number + 1, 2 * blocks.size()));
-        generations.resize(blocks.size(), 0);
-        grouped.resize(blocks.size());
+    if (block.number >= places.size()) {
+        places.resize(std::max<std::size_t>(block.number + 1, 2 * places.size()));
+        generations.resize(places.size(), 0);
+        grouped.resize(places.size());
     }
-    Compiled& code = blocks[block.number];
+    if (places[block.number] == nullptr) places[block.number] = &blocks.emplace_back();
+    Compiled& code = *places[block.number];
     if (block.number == 0 || code.block != &block) {
         memo.forget(block.number);
         generations[block.number] = 0;
@@ -312,6 +317,7 @@ inline bool Pipeline::State::describe_groups(const BlockRun& run, const Compiled
                 (stillness != nullptr && cycles() >= stillness->quiet_from + kOpenGroup);
     std::uint64_t key = kGrouped;
     std::uint64_t recent = 0;
+    std::size_t in_recent = 0;
     for (std::size_t g = 1; g < groups.list.size(); ++g) {
         const Group& group = groups.list[g];
         const std::uint32_t first = accesses[group.first].address;
@@ -322,10 +328,10 @@ inline bool Pipeline::State::describe_groups(const BlockRun& run, const Compiled
         const std::uint8_t coupled = tcm[low];
         if (low != high && coupled != tcm[high]) return false;
         recent = recent << 4 | (first & group.bits) | (group.stores ? coupled << 3 : 0);
-        if (g % kKeyAccesses == 0) {
+        if (++in_recent == kKeyAccesses) {
             key = (key ^ recent) * kMix;
             key ^= key >> 29;
-            recent = 0;
+            recent = in_recent = 0;
         }
         if (free && memory != nullptr && coupled == 0)
             free = are_still(groups, group, accesses, code);

@@ -45,6 +45,7 @@ struct Translation {
     std::span<Access> accesses;  // written as the block runs
     std::span<Division> divisions;
     const Block* block = nullptr;
+    std::uint32_t instructions = 0;
     const std::uint8_t* memory = nullptr;  // where the code lies, if it may change
     std::vector<std::uint8_t> bytes;       // and what it was when it was translated
     std::uint32_t next_address = 1;        // where it went the last times, and what is there

@@ -271,6 +271,7 @@ void Translator::State::translate(Translation& made) {
     } catch (const std::exception&) {
         return;  // the emulator finds out what is wrong, should it ever get there
     }
+    made.instructions = static_cast<std::uint32_t>(ops.size());
     find_live_flags(ops);
     const std::uint8_t* code = memory.memory + (made.address - memory.address);
     if (!memory.constant) {
