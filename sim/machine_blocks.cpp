@@ -23,6 +23,13 @@ void Machine::State::on_block_observed(uc_engine*,
     if (state.enter_block(at, size)) state.begin_block(at, size);
 }
 
+void Machine::State::end_as_bad_code(std::uint32_t address, const std::exception& error) {
+    running = nullptr;
+    ending_message = error.what();
+    ending_address = address;
+    end(Ending::BadCode);
+}
+
 void Machine::State::begin_block(std::uint32_t address, std::uint32_t size) {
     try {
         running = &code.block(address, size, it_carried);
@@ -30,10 +37,7 @@ void Machine::State::begin_block(std::uint32_t address, std::uint32_t size) {
         current = 0;
         instructions += executed.size();
     } catch (const std::exception& error) {
-        running = nullptr;
-        ending_message = error.what();
-        ending_address = address;
-        end(Ending::BadCode);
+        end_as_bad_code(address, error);
     }
 }
 
@@ -176,10 +180,7 @@ void Machine::State::begin_resolved(std::uint32_t address, std::uint32_t size) {
         current = 0;
         instructions += known.block.instructions.size();
     } catch (const std::exception& error) {
-        running = nullptr;
-        ending_message = error.what();
-        ending_address = address;
-        end(Ending::BadCode);
+        end_as_bad_code(address, error);
     }
 }
 

@@ -130,6 +130,7 @@ struct Machine::State {
     [[gnu::always_inline]] bool enter_block(std::uint32_t address, std::uint32_t size);
     void finish_block(std::uint32_t next_address);
     void begin_block(std::uint32_t address, std::uint32_t size);
+    void end_as_bad_code(std::uint32_t address, const std::exception& error);
     void note_instruction(std::uint32_t address);
 
     // A block whose accesses are known from the registers at its entry, but for a few instructions that are watched.
