@@ -11,10 +11,12 @@ constexpr int kWord = 32;
 
 class Depositor {
   public:
-    explicit Depositor(std::span<const std::uint32_t> masks) : masks_(masks) {
+    Depositor(std::span<const std::uint32_t> masks, int granule) : masks_(masks) {
         std::int64_t bits = 0;
         for (const std::uint32_t mask : masks) bits += std::popcount(mask);
         free_.assign(static_cast<std::size_t>((bits + kWord - 1) / kWord), ~0U);
+        const std::int64_t beyond = (bits + granule - 1) / granule * granule % kWord;
+        if (beyond != 0) free_.back() = (1U << beyond) - 1;
     }
 
     Deposit run() {
@@ -71,8 +73,8 @@ class Depositor {
 
 }  // namespace
 
-Deposit deposit(std::span<const std::uint32_t> masks) {
-    return Depositor(masks).run();
+Deposit deposit(std::span<const std::uint32_t> masks, int granule) {
+    return Depositor(masks, granule).run();
 }
 
 }  // namespace mixq::kernels::storage

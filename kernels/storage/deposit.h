@@ -17,11 +17,12 @@ struct Piece {
 };
 
 struct Deposit {
-    int sources = 0;            // stored words: 32 bits of each but the last are used
+    int sources = 0;            // stored words: all bits of each but the last are used
     std::vector<Piece> pieces;  // in the order of words
 };
 
-// `masks`: the bits of every word that are stored.
-Deposit deposit(std::span<const std::uint32_t> masks);
+// `masks`: the bits of every word that are stored. The last stored word is used as far up as a multiple of `granule` bits needs, 8,
+// 16 or 32.
+Deposit deposit(std::span<const std::uint32_t> masks, int granule = 32);
 
 }  // namespace mixq::kernels::storage

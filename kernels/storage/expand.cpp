@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <bit>
-#include <map>
-#include <optional>
+
+#include "kernels/storage/gather.h"
 
 namespace mixq::kernels::storage {
 
@@ -16,16 +16,7 @@ constexpr Reg kStored = r0;
 constexpr Reg kPacked = r1;
 constexpr Space kPackedSpace = 1;
 const std::vector<Reg> kWork{r2, r3, r10, r11, r12, lr};
-constexpr std::size_t kKept = 2;  // stored words in registers at once
 const std::vector<Reg> kConstants{r4, r5, r6, r7, r8, r9};
-
-// How often constants are needed in registers, each loop counting for so many passes at most: what is innermost matters.
-using Uses = std::map<std::uint32_t, double>;
-
-bool contiguous(std::uint32_t bits) {
-    const std::uint32_t low = bits >> std::countr_zero(bits);
-    return (low & (low + 1)) == 0;
-}
 
 class Expander {
   public:
@@ -50,7 +41,7 @@ class Expander {
             const double passes = times * each.count;
             count_uses(each.nodes, passes);
             for (const Piece& piece : each.from.pieces) {
-                if (masked(piece)) uses_[piece.bits] += passes;
+                if (Gather::masked(piece)) uses_[piece.bits] += passes;
             }
             for (const Word& word : each.words) {
                 if (word.offset != 0) uses_[word.offset] += passes;
@@ -58,31 +49,11 @@ class Expander {
         }
     }
 
-    // A single field that does not lie across the stored word's end takes UBFX.
-    static bool is_field(const Piece& piece) {
-        return contiguous(piece.bits) && lowest(piece) + std::popcount(piece.bits) <= 32;
-    }
-
-    static int lowest(const Piece& piece) {
-        return (std::countr_zero(piece.bits) + piece.rotate) % 32;
-    }
-
-    static bool masked(const Piece& piece) { return piece.bits != 0xffff'ffff && !is_field(piece); }
-
     void settle_constants() {
-        std::vector<std::pair<double, std::uint32_t>> order;
-        for (const auto& [constant, times] : uses_) order.emplace_back(-times, constant);
-        std::ranges::sort(order);
         Code code;
         pool_ = kWork;
-        for (std::size_t k = 0; k < kConstants.size(); ++k) {
-            if (k >= order.size()) {
-                pool_.push_back(kConstants[k]);
-                continue;
-            }
-            constants_[order[k].second] = kConstants[k];
-            code.mov(kConstants[k], order[k].second);
-        }
+        const std::vector<Reg> free = gather_.keep(code, uses_, kConstants);
+        pool_.insert(pool_.end(), free.begin(), free.end());
         routine_.body().straight(code, pool_);
     }
 
@@ -102,7 +73,7 @@ class Expander {
 
     Code leaf(const Node& each) {
         Code code;
-        sources_.clear();
+        gather_.begin();
         copied_ = Reg{};
         std::vector<std::vector<Piece>> pieces(each.words.size());
         for (const Piece& piece : each.from.pieces)
@@ -133,83 +104,6 @@ class Expander {
         return all;
     }
 
-    // The latest few are kept in registers, others loaded again.
-    Reg source(Code& code, int index) {
-        for (std::size_t k = 0; k < sources_.size(); ++k) {
-            if (sources_[k].first != index) continue;
-            std::rotate(sources_.begin() + static_cast<std::ptrdiff_t>(k),
-                        sources_.begin() + static_cast<std::ptrdiff_t>(k) + 1,
-                        sources_.end());
-            return sources_.back().second;
-        }
-        if (sources_.size() == kKept) sources_.erase(sources_.begin());
-        sources_.emplace_back(index, code.value());
-        code.ldr(sources_.back().second, {kStored, 4 * index, kConstantSpace});
-        return sources_.back().second;
-    }
-
-    Reg constant(Code& code, std::uint32_t value) const {
-        const auto known = constants_.find(value);
-        if (known != constants_.end()) return known->second;
-        const Reg made = code.value();
-        code.mov(made, value);
-        return made;
-    }
-
-    // The bits of a piece: at their places, or lower by what the second says.
-    std::pair<Reg, int> taken(Code& code, const Piece& piece) {
-        const Reg from = source(code, piece.source);
-        if (piece.bits == 0xffff'ffff) {
-            if (piece.rotate == 0) return {from, 0};
-            const Reg rotated = code.value();
-            code.shift(rotated, from, ror(piece.rotate));
-            return {rotated, 0};
-        }
-        const Reg bits = code.value();
-        if (is_field(piece)) {
-            code.ubfx(bits, from, lowest(piece), std::popcount(piece.bits));
-            return {bits, std::countr_zero(piece.bits)};
-        }
-        code.and_(bits,
-                  constant(code, piece.bits),
-                  from,
-                  piece.rotate == 0 ? Shift{} : ror(piece.rotate));
-        return {bits, 0};
-    }
-
-    static Shift left_by(int amount) { return amount == 0 ? Shift{} : lsl(amount); }
-
-    Reg stored(Code& code, const std::vector<Piece>& pieces) {
-        Reg sum;
-        int up = 0;
-        for (const Piece& piece : pieces) {
-            const auto [bits, places] = taken(code, piece);
-            if (!sum.exists()) {
-                sum = bits;
-                up = places;
-                continue;
-            }
-            const Reg more = code.value();
-            if (up == 0) {
-                code.orr(more, sum, bits, left_by(places));
-            } else {
-                // One of the two has to be moved by itself, unless both move alike.
-                Reg moved = bits;
-                if (places != 0) {
-                    moved = code.value();
-                    code.shift(moved, bits, lsl(places));
-                }
-                code.orr(more, moved, sum, lsl(up));
-                up = 0;
-            }
-            sum = more;
-        }
-        if (up == 0) return sum;
-        const Reg moved = code.value();
-        code.shift(moved, sum, lsl(up));
-        return moved;
-    }
-
     Reg word(Code& code, const Word& word, const std::vector<Piece>& pieces) {
         if (!word.shifts.empty()) return copies(code, word, pieces);
         if (pieces.empty()) {
@@ -217,10 +111,10 @@ class Expander {
             code.mov(zero, 0);
             return zero;
         }
-        const Reg fields = stored(code, pieces);
+        const Reg fields = gather_.word(code, pieces);
         if (word.offset == 0) return fields;
         const Reg made = code.value();
-        const Reg offset = constant(code, word.offset);
+        const Reg offset = gather_.constant(code, word.offset);
         if (word.lane_bits == 32) {
             code.sub(made, fields, offset);
         } else if (word.lane_bits == 16) {
@@ -232,10 +126,10 @@ class Expander {
     }
 
     Reg copies(Code& code, const Word& word, const std::vector<Piece>& pieces) {
-        if (!word.again) copied_ = stored(code, pieces);
+        if (!word.again) copied_ = gather_.word(code, pieces);
         Reg sum;
         for (const int left : word.shifts) {
-            const Shift by = left < 0 ? lsr(-left) : left_by(left);
+            const Shift by = left < 0 ? lsr(-left) : left == 0 ? Shift{} : lsl(left);
             const Reg more = code.value();
             if (sum.exists()) {
                 code.add(more, sum, copied_, by);
@@ -253,10 +147,9 @@ class Expander {
     const Plan& plan_;
     int units_;
     Routine routine_;
+    Gather gather_{kStored, kConstantSpace};
     Uses uses_;
-    std::map<std::uint32_t, Reg> constants_;
     std::vector<Reg> pool_;
-    std::vector<std::pair<int, Reg>> sources_;  // of the leaf, latest last
     Reg copied_;
 };
 
