@@ -29,12 +29,6 @@ bool gives_logits(const kernels::IntegerLayer& last) {
     return last.output_bits == 0;
 }
 
-std::size_t output_elements(const kernels::IntegerLayer& last) {
-    return static_cast<std::size_t>(last.shape.out_channels) *
-           static_cast<std::size_t>(last.output_height()) *
-           static_cast<std::size_t>(last.output_width());
-}
-
 std::vector<std::int32_t> widened(std::span<const std::uint8_t> bytes, bool logits) {
     if (!logits) return {bytes.begin(), bytes.end()};
     std::vector<std::int32_t> words(bytes.size() / 4);
@@ -99,10 +93,11 @@ void RunningFirmware::infer(std::span<const std::uint8_t> image, bool timed) {
 
 std::vector<std::int32_t> RunningFirmware::outputs() {
     const kernels::IntegerLayer& last = firmware_.layers.back().layer;
-    const bool logits = gives_logits(last);
-    std::vector<std::uint8_t> bytes(output_elements(last) * (logits ? 4 : 1));
-    simulation_.machine().read(address_of("mixq_output"), bytes);
-    return widened(bytes, logits);
+    const sim::Symbol* found = image_.find_symbol("mixq_output");
+    const std::uint32_t address = address_of("mixq_output");
+    std::vector<std::uint8_t> bytes(found->size);
+    simulation_.machine().read(address, bytes);
+    return widened(kernels::arranged_output(firmware_, bytes), gives_logits(last));
 }
 
 std::vector<sim::CallTiming> RunningFirmware::timings() const {

@@ -56,16 +56,31 @@ std::string at(std::uint32_t offset) {
     return "mixq_arena + " + number(offset);
 }
 
+std::string call(const std::string& function, std::initializer_list<std::string> arguments) {
+    std::string text = "    mixq_" + function + "(";
+    for (const std::string& argument : arguments)
+        text += (text.back() == '(' ? "" : ", ") + argument;
+    return text + ");\n";
+}
+
 std::string kernel_call(const std::string& layer, const LayerPlace& place, std::uint32_t output) {
-    return "    mixq_kernel_" + layer + "(" + at(place.input) + ", " + at(output) + ", " +
-           at(place.scratch) + ");\n";
+    return call("kernel_" + layer, {at(place.input), at(output), at(place.scratch)});
+}
+
+std::string expanding_call(const EmittedLayer& entry,
+                           const LayerPlace& place,
+                           std::uint32_t first_unit) {
+    const std::string& name = entry.layer->name;
+    return call("expand_" + name,
+                {"mixq_stored_" + name + " + " +
+                     number(first_unit * storage::stored_bytes(entry.stored->plan.unit)),
+                 at(scratch_places(entry, place).expanded)});
 }
 
 // Weights are expanded, all at once or some output channels after the other, each part with a call of the kernel.
 std::string expanding_calls(const EmittedLayer& entry, const LayerPlace& place) {
     const IntegerLayer& layer = *entry.layer;
     const storage::StoredWeights& stored = *entry.stored;
-    const std::uint32_t weights = expanded_offset(place, *entry.packed);
     const auto element = static_cast<std::uint32_t>(layer.output_bits == 0 ? 4 : 1);
     const std::uint32_t channel =
         element *
@@ -73,16 +88,104 @@ std::string expanding_calls(const EmittedLayer& entry, const LayerPlace& place) 
              ? static_cast<std::uint32_t>(layer.shape.out_height() * layer.shape.out_width())
              : 1);
     std::string text;
-    for (int call = 0; call < stored.calls(); ++call) {
-        const auto unit = static_cast<std::uint32_t>(stored.first_unit(call));
-        text += "    mixq_expand_" + layer.name + "(mixq_stored_" + layer.name + " + " +
-                number(unit * storage::stored_bytes(stored.plan.unit)) + ", " + at(weights) +
-                ");\n";
+    for (int part = 0; part < stored.calls(); ++part) {
+        const auto unit = static_cast<std::uint32_t>(stored.first_unit(part));
+        text += expanding_call(entry, place, unit);
         const std::uint32_t channels = entry.packed->units_write_first
                                            ? unit * static_cast<std::uint32_t>(stored.plan.channels)
                                            : 0;
         text += kernel_call(layer.name, place, place.output + channels * channel);
     }
+    return text;
+}
+
+std::string pool_call(const std::string& layer, const std::string& tensor) {
+    return call("pool_" + layer, {tensor, tensor});
+}
+
+// `first`: of the strips, `count` of them that read the same rows, each as far behind the one before.
+std::string calls_of_strips(const EmittedLayer& entry,
+                            const LayerPlace& place,
+                            int first,
+                            int count) {
+    const strips::Strips& strips = *entry.strips;
+    const std::string& name = entry.layer->name;
+    const ScratchPlaces buffers = scratch_places(entry, place);
+    const strips::Window window = strips.window(first);
+    const bool loops = count > 1;
+    // Of one of them; in a loop, of strip k.
+    const auto moving = [&](std::uint32_t base, std::int64_t line, std::int64_t next, auto bytes) {
+        const std::string start = at(base + static_cast<std::uint32_t>(line * bytes));
+        return loops ? start + " + k * " + number((next - line) * bytes) : start;
+    };
+    const int next = loops ? first + 1 : first;
+    const std::string input =
+        moving(place.input, window.first, strips.window(next).first, strips.input.line_bytes());
+    // One strip writes where the layer writes, in bytes of what it writes.
+    const std::string output = strips.count == 1 ? at(place.output)
+                                                 : moving(place.output,
+                                                          strips.first_line(first),
+                                                          strips.first_line(next),
+                                                          strips.output.line_bytes());
+    const std::string rows_in = strips.unpacks() ? at(buffers.input_buffer) : input;
+    const std::string rows_out = strips.packs() ? at(buffers.output_buffer) : output;
+    std::string text;
+    if (loops) text += "    for (uint32_t k = 0; k < " + number(count) + "; ++k) {\n";
+    if (strips.unpacks()) text += call(unpack_symbol(name, window).substr(5), {input, rows_in});
+    text += call("kernel_" + name, {rows_in, rows_out, at(place.scratch)});
+    if (entry.layer->pool != Pool::None) text += pool_call(name, rows_out);
+    if (strips.packs()) text += call("pack_" + name, {rows_out, output});
+    if (loops) text += "    }\n";
+    return text;
+}
+
+std::string strip_calls(const EmittedLayer& entry, const LayerPlace& place) {
+    const strips::Strips& strips = *entry.strips;
+    std::string text;
+    if (entry.stored != nullptr) text += expanding_call(entry, place, 0);
+    for (int strip = 0; strip < strips.count;) {
+        const auto apart = [&](int k) { return strips.first_row(k) - strips.first_row(k - 1); };
+        int end = strip + 1;
+        while (end < strips.count && strips.window(end).same_rows(strips.window(strip)) &&
+               apart(end) == apart(strip + 1) &&
+               strips.window(end).first - strips.window(end - 1).first ==
+                   strips.window(strip + 1).first - strips.window(strip).first)
+            ++end;
+        text += calls_of_strips(entry, place, strip, end - strip);
+        strip = end;
+    }
+    return text;
+}
+
+std::string layer_calls(const EmittedLayer& entry, const LayerPlace& place) {
+    const IntegerLayer& layer = *entry.layer;
+    if (entry.strips != nullptr) return strip_calls(entry, place);
+    std::string text = entry.stored != nullptr ? expanding_calls(entry, place)
+                                               : kernel_call(layer.name, place, place.output);
+    if (layer.pool != Pool::None) text += pool_call(layer.name, at(place.output));
+    return text;
+}
+
+// Of the functions that a layer calls, and what they read.
+std::string declarations(const EmittedLayer& entry) {
+    const std::string& name = entry.layer->name;
+    std::string text =
+        "void mixq_kernel_" + name + "(const uint8_t *input, void *output, void *scratch);\n";
+    if (entry.layer->pool != Pool::None)
+        text += "void mixq_pool_" + name + "(const uint8_t *input, uint8_t *output);\n";
+    if (entry.stored != nullptr) {
+        text += "void mixq_expand_" + name +
+                "(const uint8_t *stored, uint8_t *weights);\nextern const uint8_t mixq_stored_" +
+                name + "[];\n";
+    }
+    if (entry.strips == nullptr) return text;
+    if (entry.strips->unpacks()) {
+        for (const strips::Window& window : entry.strips->windows())
+            text +=
+                "void " + unpack_symbol(name, window) + "(const uint8_t *stored, uint8_t *rows);\n";
+    }
+    if (entry.strips->packs())
+        text += "void mixq_pack_" + name + "(const uint8_t *rows, uint8_t *stored);\n";
     return text;
 }
 
@@ -116,14 +219,33 @@ Defines kernel_defines(const IntegerLayer& layer, const PackedLayer& packed, Lay
     return defines;
 }
 
-std::uint32_t expanded_offset(const LayerPlace& place, const PackedLayer& packed) {
-    return place.scratch + (packed.scratch_bytes + 7) / 8 * 8;
+ScratchPlaces scratch_places(const EmittedLayer& entry, const LayerPlace& place) {
+    ScratchPlaces places;
+    places.input_buffer = place.scratch + (entry.packed->scratch_bytes + 7) / 8 * 8;
+    places.output_buffer =
+        places.input_buffer + (entry.strips != nullptr ? entry.strips->input_buffer() : 0);
+    places.expanded =
+        places.output_buffer + (entry.strips != nullptr ? entry.strips->output_buffer() : 0);
+    return places;
 }
 
-std::uint32_t output_bytes(const IntegerLayer& last) {
+std::string unpack_symbol(const std::string& layer, const strips::Window& window) {
+    return "mixq_unpack_" + layer + "_" + number(window.above) + "_" + number(window.lines) + "_" +
+           number(window.below);
+}
+
+std::uint32_t input_bytes(const EmittedLayer& first) {
+    return first.strips != nullptr
+               ? first.strips->input_bytes()
+               : static_cast<std::uint32_t>(first.layer->shape.input_elements());
+}
+
+std::uint32_t output_bytes(const EmittedLayer& last) {
+    const IntegerLayer& layer = *last.layer;
+    if (last.strips != nullptr && last.strips->packs()) return last.strips->output_bytes();
     const std::int64_t elements =
-        std::int64_t{last.shape.out_channels} * last.output_height() * last.output_width();
-    return static_cast<std::uint32_t>(last.output_bits == 0 ? elements * 4 : elements);
+        std::int64_t{layer.shape.out_channels} * layer.output_height() * layer.output_width();
+    return static_cast<std::uint32_t>(layer.output_bits == 0 ? elements * 4 : elements);
 }
 
 std::string network_source(const std::string& network,
@@ -138,37 +260,18 @@ std::string network_source(const std::string& network,
                        number(memory.arena_bytes) + "];\n\n";
     for (std::size_t i = 0; i < layers.size(); ++i) {
         const IntegerLayer& layer = *layers[i].layer;
-        const LayerPlace& place = memory.layers[i];
         const bool pools = layer.pool != Pool::None;
-        text += "void mixq_kernel_" + layer.name +
-                "(const uint8_t *input, void *output, void *scratch);\n";
-        if (pools) {
-            text += "void mixq_pool_" + layer.name + "(const uint8_t *input, uint8_t *output);\n";
-        }
-        if (layers[i].stored != nullptr) {
-            text +=
-                "void mixq_expand_" + layer.name +
-                "(const uint8_t *stored, uint8_t *weights);\nextern const uint8_t mixq_stored_" +
-                layer.name + "[];\n";
-        }
-        text += "\n// " + to_string(layer.shape) + " " + to_string(layer.precision) +
-                (pools ? " " + std::string(name(layer.pool)) : "") + ", kernel " +
-                layers[i].packed->kernel + "\n" + "__attribute__((noinline)) void mixq_layer_" +
-                layer.name + "(void) {\n" +
-                (layers[i].stored != nullptr ? expanding_calls(layers[i], place)
-                                             : kernel_call(layer.name, place, place.output));
-        if (pools) {
-            text += "    mixq_pool_" + layer.name + "(" + at(place.output) + ", " +
-                    at(place.output) + ");\n";
-        }
-        text += "}\n\n";
+        text += declarations(layers[i]) + "\n// " + to_string(layer.shape) + " " +
+                to_string(layer.precision) + (pools ? " " + std::string(name(layer.pool)) : "") +
+                ", kernel " + layers[i].packed->kernel + "\n" +
+                "__attribute__((noinline)) void mixq_layer_" + layer.name + "(void) {\n" +
+                layer_calls(layers[i], memory.layers[i]) + "}\n\n";
     }
     text += "__attribute__((noinline)) void mixq_network_run(void) {\n";
     for (const EmittedLayer& entry : layers)
         text += "    mixq_layer_" + entry.layer->name + "();\n";
-    text += "}\n\nconst uint32_t mixq_input_bytes = " +
-            number(layers.front().layer->shape.input_elements()) +
-            ";\nconst uint32_t mixq_output_bytes = " + number(output_bytes(*layers.back().layer)) +
+    text += "}\n\nconst uint32_t mixq_input_bytes = " + number(input_bytes(layers.front())) +
+            ";\nconst uint32_t mixq_output_bytes = " + number(output_bytes(layers.back())) +
             ";\nconst uint32_t mixq_calls = " + number(calls) + ";\n";
     return text;
 }
@@ -192,16 +295,14 @@ std::string constants_source(const std::string& network,
     text += included("mixq_input_image", "input.bin", false);
     text += "    .section .activations, \"aw\", %nobits\n" + object_symbol("mixq_arena", 8) +
             "    .space " + number(memory.arena_bytes) + "\n" + size_of("mixq_arena");
-    text += alias("mixq_input",
-                  memory.layers.front().input,
-                  static_cast<std::uint32_t>(layers.front().layer->shape.input_elements()));
+    text += alias("mixq_input", memory.layers.front().input, input_bytes(layers.front()));
     for (std::size_t i = 0; i < layers.size(); ++i) {
         if (layers[i].stored == nullptr) continue;
         text += alias("mixq_weights_" + layers[i].layer->name,
-                      expanded_offset(memory.layers[i], *layers[i].packed),
+                      scratch_places(layers[i], memory.layers[i]).expanded,
                       layers[i].stored->expanded_bytes());
     }
-    text += alias("mixq_output", memory.layers.back().output, output_bytes(*layers.back().layer));
+    text += alias("mixq_output", memory.layers.back().output, output_bytes(layers.back()));
     return text;
 }
 

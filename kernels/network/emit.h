@@ -13,6 +13,7 @@
 #include "kernels/network/memory_plan.h"
 #include "kernels/network/network.h"
 #include "kernels/storage/stored.h"
+#include "kernels/strips/strips.h"
 
 namespace mixq::kernels {
 
@@ -26,11 +27,21 @@ struct EmittedLayer {
     const IntegerLayer* layer = nullptr;
     const PackedLayer* packed = nullptr;
     const storage::StoredWeights* stored = nullptr;  // none: the packed weights are in flash
+    const strips::Strips* strips = nullptr;          // none: the kernel runs all of the layer
     Layout output_layout = Layout::Planar;
 };
 
-// Where expanded weights lie in the arena: behind the kernel's scratch.
-std::uint32_t expanded_offset(const LayerPlace& place, const PackedLayer& packed);
+// Where a layer's buffers and expanded weights lie in the arena: behind the kernel's scratch, one after the other.
+struct ScratchPlaces {
+    std::uint32_t input_buffer = 0;
+    std::uint32_t output_buffer = 0;
+    std::uint32_t expanded = 0;
+};
+
+ScratchPlaces scratch_places(const EmittedLayer& entry, const LayerPlace& place);
+
+// Of the routine that unpacks such a window of the layer's input.
+std::string unpack_symbol(const std::string& layer, const strips::Window& window);
 
 // C source: mixq_layer_<name> for every layer, mixq_network_run, and the sizes main() needs.
 std::string network_source(const std::string& network,
@@ -48,7 +59,8 @@ std::string constants_source(const std::string& network,
 // What stands above the code of a generated kernel.
 std::string generated_header(const IntegerLayer& layer, const PackedLayer& packed);
 
-// Bytes of the last tensor.
-std::uint32_t output_bytes(const IntegerLayer& last);
+// Bytes of the first tensor, and of the last one.
+std::uint32_t input_bytes(const EmittedLayer& first);
+std::uint32_t output_bytes(const EmittedLayer& last);
 
 }  // namespace mixq::kernels

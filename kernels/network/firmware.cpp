@@ -7,10 +7,12 @@
 #include <stdexcept>
 
 #include "kernels/network/emit.h"
+#include "kernels/network/pack_layer.h"
 #include "kernels/network/parallel.h"
 #include "kernels/network/toolchain.h"
 #include "kernels/pooling/pooling.h"
 #include "kernels/storage/expand.h"
+#include "kernels/strips/code.h"
 #include "traces/file.h"
 
 namespace mixq::kernels {
@@ -25,45 +27,6 @@ const char* linker_script_name(Target target) {
     return target == Target::Stm32f746 ? "stm32f746.ld" : "mps2_an500.ld";
 }
 
-// Bytes that a layer's input and output take in the arena.
-std::uint64_t tensor_bytes(const IntegerLayer& layer) {
-    const std::int64_t element = layer.output_bits == 0 ? 4 : 1;
-    const LayerMemory memory{static_cast<std::uint32_t>(layer.shape.input_elements()),
-                             static_cast<std::uint32_t>(layer.shape.output_elements() * element),
-                             0};
-    return plan_memory({&memory, 1}).arena_bytes;
-}
-
-FirmwareLayer choose_and_pack(const IntegerLayer& layer,
-                              const BuildOptions& options,
-                              std::uint64_t most) {
-    const std::uint64_t tensors = tensor_bytes(layer);
-    const std::uint64_t most_scratch = most > tensors ? (most - tensors) / 8 * 8 : 0;
-    Choice choice{options.kernel, ""};
-    if (options.kernel == "best") {
-        choice = options.choose ? options.choose(layer) : choose_by_schedule(layer, most_scratch);
-    }
-    const Kernel& kernel = find_kernel(choice.kernel);
-    const auto refuse = [&](const std::string& why) {
-        throw std::runtime_error("layer '" + layer.name + "' (" + to_string(layer.shape) + " " +
-                                 to_string(layer.precision) + "): kernel " + choice.kernel +
-                                 " cannot run it: " + why);
-    };
-    FirmwareLayer result;
-    result.layer = layer;
-    // Compiled kernels make no promise beyond what they refuse; the others pack what they can prove.
-    const auto refused = kernel.refuses(layer.shape, layer.precision);
-    if (refused && kernel.purpose() == Purpose::Compare) refuse(*refused);
-    try {
-        result.packed = pack_within(kernel, layer, most_scratch);
-    } catch (const std::runtime_error& error) {
-        refuse(refused ? *refused : error.what());
-    }
-    result.why_not_faster = choice.why_not_faster;
-    result.weight_bytes = static_cast<std::uint32_t>(result.packed.weights.size());
-    return result;
-}
-
 // What layer i writes: the layout its reader's kernel wants. A fully connected layer flattens
 // [channel][row][column], and so does whoever reads the output of the last layer.
 Layout output_layout(std::span<const FirmwareLayer> layers, std::size_t i) {
@@ -75,17 +38,37 @@ Layout output_layout(std::span<const FirmwareLayer> layers, std::size_t i) {
 
 MemoryPlan plan(std::span<const FirmwareLayer> layers) {
     std::vector<LayerMemory> needs;
-    for (const FirmwareLayer& entry : layers) {
-        const IntegerLayer& layer = entry.layer;
-        const std::int64_t element_bytes = layer.output_bits == 0 ? 4 : 1;
-        std::uint32_t scratch = entry.packed.scratch_bytes;
-        // The expanded weights begin at a multiple of 8.
-        if (entry.stored) scratch = (scratch + 7) / 8 * 8 + entry.stored->expanded_bytes();
-        needs.push_back({static_cast<std::uint32_t>(layer.shape.input_elements()),
-                         static_cast<std::uint32_t>(layer.shape.output_elements() * element_bytes),
-                         scratch});
-    }
+    for (const FirmwareLayer& entry : layers) needs.push_back(memory_of(entry));
     return plan_memory(needs);
+}
+
+// Where the tensors of layers in strips lie: in the layout of who reads them.
+void settle_tensors(std::vector<FirmwareLayer>& layers, const BuildOptions& options) {
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+        if (!layers[i].strips) continue;
+        const IntegerLayer& layer = layers[i].layer;
+        const Bits bits = stored_bits(layer, options.activations, i);
+        strips::Strips& strips = *layers[i].strips;
+        if (i == 0) {
+            strips.input = strips::tensor_of(find_kernel(layers[i].packed.kernel).input_layout(),
+                                             layer.shape.in_channels,
+                                             layer.shape.height,
+                                             layer.shape.width,
+                                             bits.input);
+        } else {
+            const IntegerLayer& writer = layers[i - 1].layer;
+            strips.input = strips::tensor_of(output_layout(layers, i - 1),
+                                             writer.shape.out_channels,
+                                             writer.output_height(),
+                                             writer.output_width(),
+                                             bits.input);
+        }
+        strips.output = strips::tensor_of(output_layout(layers, i),
+                                          layer.shape.out_channels,
+                                          layer.output_height(),
+                                          layer.output_width(),
+                                          bits.output);
+    }
 }
 
 constexpr std::uint64_t kStack = 4096;  // kernels/device/sections.ld
@@ -113,12 +96,14 @@ void store_in_bits(std::vector<FirmwareLayer>& layers, std::size_t i, std::uint6
                              "): its weights cannot be stored in bits: " + why);
     };
     if (const auto why = storage_refusal(entry.packed)) refuse(*why);
+    // A strip needs all of them; making them for every strip again would take longer than the strip.
+    const bool at_once = entry.strips.has_value();
     // A network that is beyond the limit as it is may not get any larger.
     limit = std::max<std::uint64_t>(limit, plan(layers).arena_bytes);
     storage::StoredWeights stored;
     stored.plan = storage::plan_of(*entry.packed.structure);
     stored.bytes = storage::store(stored.plan, entry.packed.weights);
-    for (int parts = 1; parts <= stored.plan.units; ++parts) {
+    for (int parts = 1; parts <= (at_once ? 1 : stored.plan.units); ++parts) {
         stored.units = (stored.plan.units + parts - 1) / parts;
         entry.stored = stored;
         if (plan(layers).arena_bytes <= limit) {
@@ -127,9 +112,10 @@ void store_in_bits(std::vector<FirmwareLayer>& layers, std::size_t i, std::uint6
         }
     }
     const std::uint64_t needed = plan(layers).arena_bytes;
-    refuse("with the " + std::to_string(entry.stored->expanded_bytes()) +
-           " bytes that even its smallest part expands to, activations and scratch need " +
-           std::to_string(needed) + " bytes of " + std::to_string(limit));
+    refuse("with the " + std::to_string(entry.stored->expanded_bytes()) + " bytes that " +
+           (at_once ? "they expand" : "even its smallest part expands") +
+           " to, activations and scratch need " + std::to_string(needed) + " bytes of " +
+           std::to_string(limit));
 }
 
 void check_fit(const IntegerNetwork& network,
@@ -193,14 +179,45 @@ fs::path pool_source(const fs::path& folder, const IntegerLayer& layer) {
     return folder / ("pool_" + layer.name + ".s");
 }
 
+// Beside the kernel: what moves the rows of strips.
+void generate_copies(FirmwareLayer& entry, const fs::path& folder) {
+    if (!entry.strips) return;
+    const strips::Strips& strips = *entry.strips;
+    const auto write = [&](generate::Lowered copy, int times) {
+        traces::write_file(folder / (copy.symbol + ".s"), copy.assembly);
+        entry.scheduled_cycles += times * copy.cycles;
+        entry.copies.push_back(std::move(copy));
+    };
+    if (strips.unpacks()) {
+        for (const strips::Window& window : strips.windows()) {
+            int times = 0;
+            for (int strip = 0; strip < strips.count; ++strip)
+                times += strips.window(strip).same_rows(window) ? 1 : 0;
+            write(strips::unpack_code(strips.input,
+                                      window,
+                                      unpack_symbol(entry.layer.name, window),
+                                      generate::Scheduling::List),
+                  times);
+        }
+    }
+    if (strips.packs()) {
+        write(strips::pack_code(strips.output,
+                                strips.layer.output_height(),
+                                "mixq_pack_" + entry.layer.name,
+                                generate::Scheduling::List),
+              strips.count);
+    }
+}
+
 void generate_kernels(Firmware& firmware, const fs::path& folder, int parallel) {
     in_parallel(firmware.layers.size(), parallel, [&](std::size_t i) {
         FirmwareLayer& entry = firmware.layers[i];
         const Layout layout = output_layout(firmware.layers, i);
         if (entry.layer.pool != Pool::None) {
             traces::write_file(pool_source(folder, entry.layer),
-                               pooling::pool_code(entry.layer, layout).assembly);
+                               pooling::pool_code(entry.run(), layout).assembly);
         }
+        generate_copies(entry, folder);
         if (!entry.packed.generate) return;
         const generate::Lowered lowered =
             entry.stored ? entry.packed.generate_units(layout, entry.stored->units)
@@ -213,12 +230,15 @@ void generate_kernels(Firmware& firmware, const fs::path& folder, int parallel) 
             traces::write_file(expansion_source(folder, entry.layer), entry.expansion->assembly);
         }
         entry.counts = lowered.counts;
-        entry.scheduled_cycles = lowered.cycles;
-        if (entry.stored)
-            entry.scheduled_cycles =
-                entry.stored->calls() * (lowered.cycles + entry.expansion->cycles);
+        if (entry.stored) {
+            entry.scheduled_cycles +=
+                entry.stored->calls() * entry.expansion->cycles +
+                std::max(entry.stored->calls(), entry.runs()) * lowered.cycles;
+        } else {
+            entry.scheduled_cycles += entry.runs() * lowered.cycles;
+        }
         traces::write_file(generated_source(folder, entry.layer),
-                           generated_header(entry.layer, entry.packed) + lowered.assembly);
+                           generated_header(entry.run(), entry.packed) + lowered.assembly);
     });
 }
 
@@ -232,6 +252,7 @@ void emit(const Firmware& firmware,
         layers.push_back({&entry.layer,
                           &entry.packed,
                           entry.stored ? &*entry.stored : nullptr,
+                          entry.strips ? &*entry.strips : nullptr,
                           output_layout(firmware.layers, i)});
         traces::write_file(
             options.directory / (entry.layer.name + (entry.stored ? ".stored" : ".weights")),
@@ -267,7 +288,7 @@ std::vector<fs::path> network_jobs(const Firmware& firmware,
         } else {
             jobs.push_back({device_directory() / entry.packed.source,
                             object,
-                            kernel_defines(entry.layer, entry.packed, layout),
+                            kernel_defines(entry.run(), entry.packed, layout),
                             {},
                             {}});
         }
@@ -277,6 +298,10 @@ std::vector<fs::path> network_jobs(const Firmware& firmware,
                             {},
                             {},
                             {}});
+        }
+        for (const generate::Lowered& copy : entry.copies) {
+            jobs.push_back(
+                {folder / (copy.symbol + ".s"), folder / (copy.symbol + ".o"), {}, {}, {}});
         }
         if (entry.layer.pool != Pool::None) {
             jobs.push_back({pool_source(folder, entry.layer),
@@ -318,6 +343,7 @@ void measure_sizes(Firmware& firmware, const fs::path& folder) {
         entry.code_bytes =
             static_cast<std::uint32_t>(object_size(folder / ("kernel_" + name + ".o")).code);
         if (entry.expansion) entry.code_bytes += entry.expansion->code_bytes;
+        for (const generate::Lowered& copy : entry.copies) entry.code_bytes += copy.code_bytes;
         if (entry.layer.pool != Pool::None) {
             entry.code_bytes +=
                 static_cast<std::uint32_t>(object_size(folder / ("pool_" + name + ".o")).code);
@@ -360,14 +386,24 @@ Firmware build_firmware(const IntegerNetwork& network, const BuildOptions& optio
                                     " layers, the network has " +
                                     std::to_string(network.layers.size()));
     }
+    if (!options.activations.empty() && options.activations.size() != network.layers.size() + 1) {
+        throw std::invalid_argument("storage of " + std::to_string(options.activations.size()) +
+                                    " tensors, the network has " +
+                                    std::to_string(network.layers.size() + 1));
+    }
     const char* script_name = linker_script_name(options.target);
     const std::string script = traces::read_text(device_directory() / "device" / script_name);
     const std::uint64_t most = std::min(options.max_activations.value_or(~std::uint64_t{0}),
                                         memory_length(script, "RAM") - kStack);
-    firmware.layers.resize(network.layers.size());
+    std::vector<std::vector<Ready>> ways(network.layers.size());
     in_parallel(network.layers.size(), options.parallel, [&](std::size_t i) {
-        firmware.layers[i] = choose_and_pack(network.layers[i], options, most);
+        ways[i] = ready_layer(network.layers[i],
+                              options,
+                              most,
+                              stored_bits(network.layers[i], options.activations, i));
     });
+    firmware.layers = settled(std::move(ways), options.max_activations.has_value());
+    settle_tensors(firmware.layers, options);
     for (std::size_t i = 0; i < options.storage.size(); ++i) {
         if (options.storage[i] == Storage::Bits)
             store_in_bits(firmware.layers, i, std::min(most, options.arena_limit.value_or(most)));

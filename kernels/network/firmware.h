@@ -16,6 +16,7 @@
 #include "kernels/network/memory_plan.h"
 #include "kernels/network/network.h"
 #include "kernels/storage/stored.h"
+#include "kernels/strips/strips.h"
 
 namespace mixq::kernels {
 
@@ -24,10 +25,11 @@ enum class Target : std::uint8_t {
     Mps2An500,  // QEMU's Cortex-M7 machine, the independent referee
 };
 
-// How a layer's weights lie in flash.
+// How a layer's weights lie in flash, or a tensor of activations in RAM.
 enum class Storage : std::uint8_t {
-    Bytes,  // as the kernel reads them: often several bytes a weight
-    Bits,   // in about as many bits as weights have, expanded into RAM when the layer runs
+    Bytes,  // as kernels read them: a byte an activation, often several bytes a weight
+    Bits,  // in about as many bits as they have. Weights are expanded into RAM when the layer runs; layers that read or write such a
+           // tensor run in strips (see kernels/strips)
 };
 
 std::string_view name(Storage storage);
@@ -49,6 +51,15 @@ struct FirmwareLayer {
     // Of Storage::Bits; code_bytes are with those of the expansion.
     std::optional<storage::StoredWeights> stored;
     std::optional<generate::Lowered> expansion;  // one call
+    // Of a layer that reads or writes a tensor of Storage::Bits; code_bytes are with those of the copies.
+    std::optional<strips::Strips> strips;
+    std::vector<generate::Lowered> copies;  // mixq_unpack_..., mixq_pack_...
+
+    // What one call of the kernel runs, and how often it is called for all of the layer and all of its weights.
+    const IntegerLayer& run() const { return strips ? strips->layer : layer; }
+
+    int runs() const { return strips ? strips->count : 1; }
+
     // Of a generated kernel: what one call of its routine executes, exactly, and what its schedule says the layer takes (see
     // generate/routine.h).
     std::optional<traces::Counts> counts;
@@ -92,7 +103,7 @@ PackedLayer pack_within(const Kernel& kernel,
 // Symbols of every firmware this project emits:
 //   mixq_input            the input tensor, in the first kernel's layout (see arrange_input); later
 //                         layers overwrite it: write it before every call of mixq_network_run
-//   mixq_output           int32 logits, or the bytes of the last layer, planar
+//   mixq_output           int32 logits, or the bytes of the last layer, planar (or their bits, see arranged_output)
 //   mixq_network_run      void(void): one inference from mixq_input to mixq_output
 //   mixq_layer_<name>     one layer with its pooling
 struct BuildOptions {
@@ -102,6 +113,8 @@ struct BuildOptions {
         "best";  // one kernel for all layers, or "best": the fastest that fits each layer
     std::function<Choice(const IntegerLayer&)> choose;  // for "best"; choose_by_schedule if empty
     std::vector<Storage> storage;  // of each layer's weights; all in bytes if empty
+    // Of each tensor: the input, then every layer's output; all in bytes if empty. Logits and 8 bits are bytes in any case.
+    std::vector<Storage> activations;
     // What activations, scratch and expanded weights may take; as much as the target has if empty. Weights are expanded a part of
     // the output channels after the other where all of them would take more.
     std::optional<std::uint64_t> arena_limit;
@@ -111,7 +124,8 @@ struct BuildOptions {
     // `directory`.
     std::filesystem::path shared_objects;
     int parallel = 2;  // layers packed, scheduled and compiled at once
-    // What input, output and scratch of one layer may take, in bytes; none: what the target's RAM leaves beside the stack.
+    // What input, output, buffers and scratch of one layer may take, in bytes; none: what the target's RAM leaves beside the stack.
+    // Layers in strips then take as little as the largest of them can without costing much (10 %); with a limit, what is fastest.
     std::optional<std::uint64_t> max_activations;
     bool constants_in_ram = false;  // weights, multipliers and biases are copied to RAM at start-up
 };
@@ -123,9 +137,13 @@ Firmware build_firmware(const IntegerNetwork& network, const BuildOptions& optio
 // Why the weights of a layer made ready by this kernel cannot be stored in bits; empty if they can.
 std::optional<std::string> storage_refusal(const PackedLayer& packed);
 
-// A channel-major image in the layout the firmware's first kernel reads.
+// A channel-major image as it lies in mixq_input: in the layout the firmware's first kernel reads, perhaps in bits.
 std::vector<std::uint8_t> arrange_input(const Firmware& firmware,
                                         std::span<const std::uint8_t> image);
+
+// What mixq_output holds as bytes, or words of logits.
+std::vector<std::uint8_t> arranged_output(const Firmware& firmware,
+                                          std::span<const std::uint8_t> output);
 
 // The bytes of mixq_output as main() printed them. Throws std::runtime_error if they are not there.
 std::vector<std::uint8_t> printed_output(std::string_view console);

@@ -16,13 +16,22 @@ std::vector<std::uint8_t> arrange_input(const Firmware& firmware,
                                  " elements, the image has " + std::to_string(image.size()));
     }
     std::vector<std::uint8_t> arranged(image.begin(), image.end());
-    if (find_kernel(first.packed.kernel).input_layout() == Layout::Planar) return arranged;
-    const auto channels = static_cast<std::size_t>(shape.in_channels);
-    const std::size_t pixels = image.size() / channels;
-    for (std::size_t c = 0; c < channels; ++c) {
-        for (std::size_t p = 0; p < pixels; ++p) arranged[p * channels + c] = image[c * pixels + p];
+    if (find_kernel(first.packed.kernel).input_layout() == Layout::Interleaved) {
+        const auto channels = static_cast<std::size_t>(shape.in_channels);
+        const std::size_t pixels = image.size() / channels;
+        for (std::size_t c = 0; c < channels; ++c) {
+            for (std::size_t p = 0; p < pixels; ++p)
+                arranged[p * channels + c] = image[c * pixels + p];
+        }
     }
-    return arranged;
+    return first.strips ? strips::packed(first.strips->input, arranged) : arranged;
+}
+
+std::vector<std::uint8_t> arranged_output(const Firmware& firmware,
+                                          std::span<const std::uint8_t> output) {
+    const FirmwareLayer& last = firmware.layers.back();
+    if (last.strips && last.strips->packs()) return strips::unpacked(last.strips->output, output);
+    return {output.begin(), output.end()};
 }
 
 std::vector<std::uint8_t> printed_output(std::string_view console) {
