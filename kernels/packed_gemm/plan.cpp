@@ -38,7 +38,8 @@ int flat_positions(int pixels) {
     int best = kFlatPositions;
     for (int length = kFlatPositions + 8; length >= kFlatPositions - 8; length -= 4) {
         const auto waste = [&](int l) { return ceil_divide(pixels, l) * l - pixels; };
-        if (waste(length) < waste(best)) best = length;
+        // A line does not reach beyond the last pixel.
+        if (length <= pixels && waste(length) < waste(best)) best = length;
     }
     return best;
 }

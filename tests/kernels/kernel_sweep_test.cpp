@@ -1,4 +1,7 @@
 // Every kernel at every one of the 49 bit pairs it takes, on the weights and inputs that reach furthest.
+#include <cstdlib>
+#include <random>
+
 #include "tests/kernels/kernel_run.h"
 
 namespace mixq::kernels {
@@ -20,6 +23,56 @@ TEST_P(KernelSweep, EqualsTheReferenceAtEveryPairOfBits) {
                 << text << " " << to_string(bits);
         }
     }
+}
+
+// Of any kind, up to 30 channels and 24 columns.
+traces::Layer any_shape(std::mt19937_64& random) {
+    const auto below = [&](int limit) {
+        return static_cast<int>(random() % static_cast<unsigned>(limit));
+    };
+    traces::Layer shape;
+    shape.in_channels = 1 + below(30);
+    shape.out_channels = 1 + below(12);
+    if (below(6) == 0) {
+        shape.kind = traces::LayerKind::FullyConnected;
+        return shape;
+    }
+    shape.height = 1 + below(9);
+    shape.width = 1 + below(24);
+    shape.stride = 1 + below(3) / 2;
+    const int kernel = below(4);
+    if (kernel == 0) {
+        shape.kind = traces::LayerKind::Depthwise;
+        shape.out_channels = shape.in_channels;
+    }
+    shape.kernel_height = kernel == 1 ? 1 : kernel == 2 ? 1 + below(5) : 3;
+    shape.kernel_width = kernel == 1 ? 1 : kernel == 2 ? 1 + below(5) : 3;
+    shape.padding_y = below(1 + shape.kernel_height / 2);
+    shape.padding_x = below(1 + shape.kernel_width / 2);
+    shape.height = std::max(shape.height, shape.kernel_height);
+    shape.width = std::max(shape.width, shape.kernel_width);
+    return shape;
+}
+
+TEST_P(KernelSweep, EqualsTheReferenceOnRandomShapes) {
+    // More of them for who has an hour.
+    const char* wanted = std::getenv("MIXQ_SWEEP_SHAPES");
+    const int layers = wanted != nullptr ? std::atoi(wanted) : 12;
+    std::mt19937_64 random(1);
+    int seen = 0;
+    for (int tried = 0; seen < layers && tried < 50 * layers; ++tried) {
+        const traces::Layer shape = any_shape(random);
+        const traces::Precision bits{2 + static_cast<int>(random() % 7),
+                                     2 + static_cast<int>(random() % 7)};
+        const auto kind = static_cast<WeightKind>(random() % 5);
+        if (find_kernel(GetParam()).refuses(shape, bits)) continue;
+        const IntegerNetwork network = random_layer(shape, bits, kind, 7);
+        const auto input = random_input(network.layers[0], 3);
+        EXPECT_EQ(simulated_bytes(network, GetParam(), input), expected_bytes(network, input))
+            << to_string(shape) << " " << to_string(bits);
+        ++seen;
+    }
+    EXPECT_EQ(seen, layers);
 }
 
 std::vector<std::string> kernel_names() {

@@ -232,6 +232,20 @@ INSTANTIATE_TEST_SUITE_P(All,
                                          Case{"smlad-gemm", "w3a7"}),
                          case_name);
 
+// Pixels of a 1x1 layer follow each other whatever its rows are; lines of them neither leave any out nor reach beyond the last.
+TEST(GemmOutput, IsExactForEveryNumberOfPixels) {
+    for (const char* kernel : {"dual-gemm", "smlad-gemm"}) {
+        for (int pixels = 1; pixels <= 50; ++pixels) {
+            const traces::Layer shape =
+                traces::parse_layer("conv1x1:3x5@1x" + std::to_string(pixels));
+            const IntegerNetwork network = random_layer(shape, {4, 4}, WeightKind::Uniform, 2);
+            const auto input = random_input(network.layers[0], 4);
+            EXPECT_EQ(simulated_bytes(network, kernel, input), expected_bytes(network, input))
+                << kernel << " " << pixels;
+        }
+    }
+}
+
 // The next layer reads channel by channel within a pixel.
 TEST(GemmOutput, CanBeInterleaved) {
     for (const char* kernel : {"dual-gemm", "smlad-gemm"}) {
