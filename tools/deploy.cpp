@@ -7,8 +7,10 @@
 #include <CLI/CLI.hpp>
 
 #include "kernels/kernel.h"
+#include "tools/activation_choice.h"
 #include "tools/commands.h"
 #include "tools/console.h"
+#include "tools/kernel_choice.h"
 #include "tools/measure.h"
 #include "tools/record_json.h"
 #include "tools/storage_choice.h"
@@ -26,52 +28,13 @@ struct Options {
     std::string json;
     std::string memory = "exact";
     std::string storage = "auto";
+    std::string activations = "auto";
     int images = 100;
     std::uint64_t seed = 1;
     std::optional<std::uint64_t> max_cycles;
     std::optional<std::uint64_t> max_ram;
     std::optional<std::uint64_t> max_flash;
 };
-
-// The fastest kernel for a layer with its own weights, measured with the memory it will have, of those that are there to be
-// deployed and that the limit leaves room for; nothing if there is none.
-std::optional<kernels::Choice> choose_measured(const Measurement& measurement,
-                                               const kernels::IntegerLayer& layer,
-                                               std::optional<std::uint64_t> max_activations) {
-    kernels::Choice choice;
-    std::optional<std::uint64_t> least;
-    std::string others;
-    const auto note = [&](const std::string& kernel, std::uint64_t cycles) {
-        others += (others.empty() ? "" : ", ") + kernel + " " +
-                  grouped(static_cast<std::int64_t>(cycles));
-    };
-    for (const kernels::Kernel* kernel : kernels::all_kernels()) {
-        if (kernel->purpose() != kernels::Purpose::Deploy) continue;
-        const std::string name(kernel->name());
-        if (kernels::refusal(name, layer)) continue;
-        std::uint64_t cycles = 0;
-        try {
-            const LayerBuild how{kernels::Storage::Bytes, {}, max_activations};
-            cycles = measurement.simulate(measurement.build(name, layer, how)).cycles;
-        } catch (const OutputDiffers&) {
-            throw;
-        } catch (const std::runtime_error&) {
-            if (!max_activations) throw;
-            others += (others.empty() ? "" : ", ") + name + " takes more RAM than there is";
-            continue;
-        }
-        if (least && cycles >= *least) {
-            note(name, cycles);
-            continue;
-        }
-        if (least) note(choice.kernel, *least);
-        least = cycles;
-        choice.kernel = name;
-    }
-    if (!least) return std::nullopt;
-    choice.why_not_faster = others;
-    return choice;
-}
 
 // What the firmware is verified against.
 struct Verification {
@@ -102,6 +65,7 @@ struct Deployment {
     kernels::Firmware firmware;
     std::vector<StorageCost>
         storage;  // of every layer; empty if weights are in bytes as a matter of course
+    std::vector<ActivationCost> activations;  // of every layer; empty if none runs in strips
     std::string elf_sha256;
     std::vector<sim::CallTiming> layers;  // in network order
     sim::CallTiming whole;
@@ -255,6 +219,10 @@ void print_deployment(const Deployment& deployment,
     if (!deployment.storage.empty()) {
         std::printf("\n%s\n", storage_table(deployment.firmware, deployment.storage).c_str());
     }
+    if (!deployment.activations.empty()) {
+        std::printf("\n%s\n",
+                    activation_table(deployment.firmware, deployment.activations).c_str());
+    }
     std::printf("%d image%s equal: %s\n",
                 deployment.images_checked,
                 deployment.images_checked == 1 ? "" : "s",
@@ -317,6 +285,10 @@ nlohmann::json deployment_json(const Deployment& deployment,
              {"note", entry.why_not_faster}});
         if (!deployment.storage.empty())
             json["layers"].back()["storage_forms"] = storage_json(deployment.storage[i]);
+        if (!deployment.activations.empty()) {
+            json["layers"].back()["activations"] =
+                activation_json(entry, deployment.activations[i]);
+        }
     }
     return json;
 }
@@ -333,22 +305,73 @@ void check_limits(const Options& options, const Deployment& deployment) {
     limit("flash bytes:", deployment.firmware.flash_bytes, options.max_flash);
 }
 
-std::vector<kernels::Choice> choose_kernels(const Options& options,
-                                            const Measurement& measurement,
-                                            const kernels::IntegerNetwork& network) {
-    if (options.kernel != "best") return {network.layers.size(), {options.kernel, ""}};
-    std::vector<kernels::Choice> choices;
-    Progress progress("kernels", static_cast<std::int64_t>(network.layers.size()));
-    for (const kernels::IntegerLayer& layer : network.layers) {
-        auto choice = choose_measured(measurement, layer, options.max_ram);
-        if (!choice && options.max_ram) choice = choose_measured(measurement, layer, std::nullopt);
-        // Where none of them fits, what a compiler makes of the others.
-        choices.push_back(choice ? *choice : kernels::choose_by_schedule(layer));
-        progress.advance(layer.name + " " + choices.back().kernel,
-                         static_cast<std::int64_t>(choices.size()));
+// Builds a network, its weights and activations in the forms that are asked for.
+class Builder {
+  public:
+    Builder(const Options& options,
+            const Measurement& measurement,
+            const kernels::IntegerNetwork& network,
+            const std::vector<std::uint8_t>& input)
+        : options_(options), measurement_(measurement), network_(network) {
+        build_.directory = options.directory;
+        build_.input = input;
+        if (options.max_ram)
+            build_.max_activations = activations_within(measurement, *options.max_ram);
+        build_.arena_limit = build_.max_activations;
+        choices_.assign(network.layers.size(), {options.kernel, ""});
+        if (options.kernel == "best")
+            choices_ = choose_kernels(measurement, network, build_.max_activations);
     }
-    return choices;
-}
+
+    void build(Deployment& deployment) {
+        ActivationChoice choice(measurement_, network_, choices_, build_.max_activations);
+        if (options_.activations == "bits") return build_in(choice, choice.all_bits(), deployment);
+        try {
+            return in_bytes(choice, deployment);
+        } catch (const std::runtime_error&) {
+            // Where a layer cannot be had within it, the limit is told at the end, with what the network takes.
+            if (options_.activations == "auto") {
+                if (const auto activations = choice.within_limit())
+                    return build_in(choice, *activations, deployment);
+                build_.max_activations.reset();
+                ActivationChoice smallest(measurement_, network_, choices_, std::nullopt);
+                return build_in(smallest, smallest.all_bits(), deployment);
+            }
+            if (!build_.max_activations) throw;
+        }
+        build_.max_activations.reset();
+        in_bytes(choice, deployment);
+    }
+
+  private:
+    void in_bytes(ActivationChoice& choice, Deployment& deployment) {
+        build_in(
+            choice, std::vector(network_.layers.size() + 1, kernels::Storage::Bytes), deployment);
+    }
+
+    void build_in(ActivationChoice& choice,
+                  const std::vector<kernels::Storage>& activations,
+                  Deployment& deployment) {
+        build_.activations = activations;
+        deployment.storage.clear();
+        deployment.firmware = built(deployment.storage);
+        if (std::ranges::any_of(deployment.firmware.layers,
+                                [](const auto& layer) { return layer.strips.has_value(); }))
+            deployment.activations = choice.costs(activations);
+    }
+
+    kernels::Firmware built(std::vector<StorageCost>& costs) const {
+        const StorageRequest request{
+            options_.storage, options_.max_flash, options_.kernel == "best"};
+        return build_with_storage(request, measurement_, network_, choices_, build_, costs);
+    }
+
+    const Options& options_;
+    const Measurement& measurement_;
+    const kernels::IntegerNetwork& network_;
+    kernels::BuildOptions build_;
+    std::vector<kernels::Choice> choices_;
+};
 
 void run_deploy(const Options& options) {
     const kernels::IntegerNetwork network = kernels::read_plan(options.plan);
@@ -356,27 +379,9 @@ void run_deploy(const Options& options) {
     const MemoryUse memory{options.memory == "exact", false};
     const Measurement measurement(options.board, options.seed, memory);
     if (options.kernel != "best") kernels::find_kernel(options.kernel);
-    kernels::BuildOptions build;
-    build.directory = options.directory;
-    build.input = image_at(verification, network, options.seed, 0);
-    const std::vector<kernels::Choice> choices = choose_kernels(options, measurement, network);
-    // Where a layer cannot be had within it, the limit is told at the end, with what the network takes.
-    build.max_activations = options.max_ram;
-    const StorageRequest request{
-        options.storage, options.max_ram, options.max_flash, options.kernel == "best"};
     Deployment deployment;
-    const auto built = [&] {
-        deployment.storage.clear();
-        return build_with_storage(
-            request, measurement, network, choices, build, deployment.storage);
-    };
-    try {
-        deployment.firmware = built();
-    } catch (const std::runtime_error&) {
-        if (!build.max_activations) throw;
-        build.max_activations.reset();
-        deployment.firmware = built();
-    }
+    Builder(options, measurement, network, image_at(verification, network, options.seed, 0))
+        .build(deployment);
     verify(options, network, verification, measurement.board(), deployment);
     const nlohmann::json json =
         deployment_json(deployment, verification, measurement.board(), memory, options.seed);
@@ -418,11 +423,18 @@ void add_deploy(CLI::App& app) {
             "layer runs; auto: bits where flash is too small otherwise")
         ->check(CLI::IsMember({"auto", "bytes", "bits"}))
         ->capture_default_str();
+    verb->add_option("--activations",
+                     options->activations,
+                     "Activations in RAM: bytes; bits, made bytes some rows at a time (the last "
+                     "output is bytes); "
+                     "auto: bits where RAM is too small otherwise, for the fewest cycles")
+        ->check(CLI::IsMember({"auto", "bytes", "bits"}))
+        ->capture_default_str();
     verb->add_option("--max-cycles", options->max_cycles, "Exit 3 if an inference takes more");
     verb->add_option("--max-ram",
                      options->max_ram,
-                     "Take kernels and packings that need no more bytes, however slow; exit 3 if "
-                     "there are none");
+                     "Take kernels, packings and forms of activations that need no more bytes, "
+                     "however slow; exit 3 if there are none");
     verb->add_option("--max-flash", options->max_flash, "Exit 3 if it takes more bytes");
     verb->add_option("--json", options->json, "The figures as JSON (- is stdout)");
     verb->footer(

@@ -160,6 +160,11 @@ BuiltRun Measurement::build(const std::string& kernel,
     kernels::BuildOptions options;
     options.directory = run.folder->path();
     options.kernel = kernel;
+    if (std::ranges::count(how.activations, kernels::Storage::Bits) != 0) {
+        options.kernel = "best";
+        options.choose = [&](const kernels::IntegerLayer&) { return kernels::Choice{kernel, ""}; };
+    }
+    options.activations = how.activations;
     options.input = run.input;
     options.calls = 1;
     options.shared_objects = shared_.path();
@@ -169,6 +174,7 @@ BuiltRun Measurement::build(const std::string& kernel,
     options.arena_limit = how.arena_limit;
     options.max_activations = how.max_activations;
     run.firmware = kernels::build_firmware(run.network, options);
+    run.kernel = run.firmware.layers[0].packed.kernel;
     run.image = sim::read_elf(run.firmware.elf);
     return run;
 }
@@ -241,6 +247,12 @@ void Measurement::check_in_qemu(const KernelRun& run) const {
     expect_equal(widened(kernels::printed_output(result->output), false),
                  expected_outputs(network, options.input),
                  to_string(run) + " in QEMU");
+}
+
+kernels::Firmware smallest_firmware(const Measurement& measurement) {
+    const kernels::IntegerNetwork any = kernels::random_layer(
+        traces::parse_layer("fc:8x8"), {8, 8}, kernels::WeightKind::Uniform, 1);
+    return measurement.build("naive", any.layers[0]).firmware;
 }
 
 }  // namespace mixq::tools

@@ -102,6 +102,7 @@ struct LayerBuild {
     kernels::Storage storage = kernels::Storage::Bytes;
     std::optional<std::uint64_t> arena_limit;
     std::optional<std::uint64_t> max_activations;
+    std::vector<kernels::Storage> activations;  // of input and output; bytes if empty
 };
 
 // Builds and times runs on one board. Objects that all firmware shares are compiled once. May be
@@ -115,7 +116,8 @@ class Measurement {
 
     // Weights and inputs are random, of the seed.
     BuiltRun build(const KernelRun& run) const;
-    // Throws kernels::StorageRefused, and std::runtime_error for what a limit does not allow.
+    // Throws kernels::StorageRefused, and std::runtime_error for what a limit does not allow. Strips that the kernel cannot run, another
+    // one does.
     BuiltRun build(const std::string& kernel,
                    const kernels::IntegerLayer& layer,
                    const LayerBuild& how = {}) const;
@@ -134,5 +136,8 @@ class Measurement {
     MemoryUse memory_;
     TemporaryFolder shared_;
 };
+
+// A firmware of next to nothing: what lies beside tensors, weights and code is the same in every one.
+kernels::Firmware smallest_firmware(const Measurement& measurement);
 
 }  // namespace mixq::tools

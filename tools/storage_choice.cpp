@@ -40,29 +40,20 @@ std::uint64_t flash_beside(const kernels::Firmware& firmware) {
     return bytes;
 }
 
-// What activations, scratch and expanded weights may take, so that a limit on RAM is met: a firmware has a few bytes beside them.
-std::optional<std::uint64_t> arena_limit_of(const StorageRequest& request, const BuiltRun& any) {
-    if (!request.max_ram) return std::nullopt;
-    const std::uint64_t others = any.firmware.ram_bytes - any.firmware.activation_bytes;
-    return *request.max_ram - std::min(*request.max_ram, others);
-}
-
 void measure_all(const StorageRequest& request,
                  const Measurement& measurement,
                  const kernels::IntegerNetwork& network,
                  const std::vector<kernels::Choice>& choices,
-                 std::optional<std::uint64_t> arena_limit,
-                 std::optional<std::uint64_t> max_activations,
+                 const kernels::BuildOptions& build,
                  std::vector<StorageCost>& costs) {
     Progress progress("storage", static_cast<std::int64_t>(network.layers.size()));
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
         const kernels::IntegerLayer& layer = network.layers[i];
-        costs.push_back(storage_cost(measurement,
-                                     choices[i].kernel,
-                                     layer,
-                                     arena_limit,
-                                     max_activations,
-                                     request.any_kernel));
+        LayerBuild how{Storage::Bytes, build.arena_limit, build.max_activations, {}};
+        if (!build.activations.empty())
+            how.activations = {build.activations[i], build.activations[i + 1]};
+        costs.push_back(
+            storage_cost(measurement, choices[i].kernel, layer, how, request.any_kernel));
         progress.advance(layer.name, static_cast<std::int64_t>(costs.size()));
     }
 }
@@ -97,19 +88,20 @@ std::int64_t StorageCost::costs() const {
 StorageCost storage_cost(const Measurement& measurement,
                          const std::string& kernel,
                          const kernels::IntegerLayer& layer,
-                         std::optional<std::uint64_t> arena_limit,
-                         std::optional<std::uint64_t> max_activations,
+                         LayerBuild how,
                          bool any_kernel) {
     StorageCost cost;
-    const BuiltRun packed = measurement.build(kernel, layer, {Storage::Bytes, {}, max_activations});
+    how.storage = Storage::Bytes;
+    const BuiltRun packed = measurement.build(kernel, layer, how);
     cost.bytes = measured(measurement, packed);
+    how.storage = Storage::Bits;
     const auto try_bits = [&](const std::string& name) {
         try {
-            const StorageForm form = measured(
-                measurement,
-                measurement.build(name, layer, {Storage::Bits, arena_limit, max_activations}));
+            const StorageForm form = measured(measurement, measurement.build(name, layer, how));
             if (!cost.bits || form.cycles < cost.bits->cycles) cost.bits = form;
-        } catch (const kernels::StorageRefused& error) {
+        } catch (const OutputDiffers&) {
+            throw;
+        } catch (const std::runtime_error& error) {
             cost.why_not = error.what();
         }
     };
@@ -189,19 +181,15 @@ kernels::Firmware build_with_storage(const StorageRequest& request,
     };
     build.kernel = "best";
     if (request.storage == "bytes") return kernels::build_firmware(network, build);
-    const BuiltRun first = measurement.build(
-        choices[0].kernel, network.layers[0], {Storage::Bytes, {}, build.max_activations});
-    build.arena_limit = arena_limit_of(request, first);
-    measure_all(
-        request, measurement, network, choices, build.arena_limit, build.max_activations, costs);
+    measure_all(request, measurement, network, choices, build, costs);
     if (request.storage == "bits") {
         build.storage = smallest_storage(costs);
         return kernels::build_firmware(network, build);
     }
     const std::uint64_t limit = std::min<std::uint64_t>(request.max_flash.value_or(UINT64_MAX),
                                                         kernels::flash_bytes_of(build.target));
-    // Start-up, input and glue: of one layer before the network is built, then of the network.
-    std::uint64_t others = flash_beside(first.firmware);
+    // Start-up, input and glue: of any firmware before the network is built, then of the network.
+    std::uint64_t others = flash_beside(smallest_firmware(measurement));
     kernels::Firmware firmware;
     for (;;) {
         const std::vector<Storage> before = build.storage;

@@ -33,13 +33,12 @@ struct StorageCost {
     std::int64_t costs() const;
 };
 
-// Limits: see kernels::BuildOptions. `any_kernel`: where this kernel's weights cannot be in bits, the fastest kernel whose
+// `how`: limits, and the form of activations. `any_kernel`: where this kernel's weights cannot be in bits, the fastest kernel whose
 // weights can.
 StorageCost storage_cost(const Measurement& measurement,
                          const std::string& kernel,
                          const kernels::IntegerLayer& layer,
-                         std::optional<std::uint64_t> arena_limit,
-                         std::optional<std::uint64_t> max_activations,
+                         LayerBuild how,
                          bool any_kernel);
 
 // Bits where they save flash.
@@ -58,13 +57,12 @@ std::uint64_t flash_of(std::span<const StorageCost> costs,
 
 struct StorageRequest {
     std::string storage;  // "bytes", "bits" or "auto"
-    std::optional<std::uint64_t> max_ram;
     std::optional<std::uint64_t> max_flash;
     bool any_kernel = true;  // see storage_cost
 };
 
 // Weights in bits in all layers where that saves flash, or with "auto" only where flash is too small otherwise: the limit's, or the
-// target's. `build` comes without kernels: those are `choices`, or what a layer's form in bits takes. `costs`: of every layer; none
+// target's. `build` comes without kernels and with its limits on RAM: those are `choices`, or what a layer's form in bits takes. `costs`: of every layer; none
 // of "bytes".
 kernels::Firmware build_with_storage(const StorageRequest& request,
                                      const Measurement& measurement,

@@ -63,10 +63,6 @@ std::string call(const std::string& function, std::initializer_list<std::string>
     return text + ");\n";
 }
 
-std::string kernel_call(const std::string& layer, const LayerPlace& place, std::uint32_t output) {
-    return call("kernel_" + layer, {at(place.input), at(output), at(place.scratch)});
-}
-
 std::string expanding_call(const EmittedLayer& entry,
                            const LayerPlace& place,
                            std::uint32_t first_unit) {
@@ -77,9 +73,17 @@ std::string expanding_call(const EmittedLayer& entry,
                  at(scratch_places(entry, place).expanded)});
 }
 
-// Weights are expanded, all at once or some output channels after the other, each part with a call of the kernel.
-std::string expanding_calls(const EmittedLayer& entry, const LayerPlace& place) {
+// From input to output, places in the arena, all of the layer. Weights that are stored in bits are expanded, all at once or some output
+// channels after the other, each part with a call of the kernel.
+std::string kernel_calls(const EmittedLayer& entry,
+                         const LayerPlace& place,
+                         std::uint32_t input,
+                         std::uint32_t output) {
     const IntegerLayer& layer = *entry.layer;
+    const auto kernel = [&](std::uint32_t to) {
+        return call("kernel_" + layer.name, {at(input), at(to), at(place.scratch)});
+    };
+    if (entry.stored == nullptr) return kernel(output);
     const storage::StoredWeights& stored = *entry.stored;
     const auto element = static_cast<std::uint32_t>(layer.output_bits == 0 ? 4 : 1);
     const std::uint32_t channel =
@@ -94,7 +98,7 @@ std::string expanding_calls(const EmittedLayer& entry, const LayerPlace& place) 
         const std::uint32_t channels = entry.packed->units_write_first
                                            ? unit * static_cast<std::uint32_t>(stored.plan.channels)
                                            : 0;
-        text += kernel_call(layer.name, place, place.output + channels * channel);
+        text += kernel(output + channels * channel);
     }
     return text;
 }
@@ -121,12 +125,10 @@ std::string calls_of_strips(const EmittedLayer& entry,
     const int next = loops ? first + 1 : first;
     const std::string input =
         moving(place.input, window.first, strips.window(next).first, strips.input.line_bytes());
-    // One strip writes where the layer writes, in bytes of what it writes.
-    const std::string output = strips.count == 1 ? at(place.output)
-                                                 : moving(place.output,
-                                                          strips.first_line(first),
-                                                          strips.first_line(next),
-                                                          strips.output.line_bytes());
+    const std::string output = moving(place.output,
+                                      strips.first_line(first),
+                                      strips.first_line(next),
+                                      strips.output.line_bytes());
     const std::string rows_in = strips.unpacks() ? at(buffers.input_buffer) : input;
     const std::string rows_out = strips.packs() ? at(buffers.output_buffer) : output;
     std::string text;
@@ -139,30 +141,41 @@ std::string calls_of_strips(const EmittedLayer& entry,
     return text;
 }
 
-std::string strip_calls(const EmittedLayer& entry, const LayerPlace& place) {
+// All of a layer at once, perhaps through buffers.
+std::string calls_at_once(const EmittedLayer& entry, const LayerPlace& place) {
+    const std::string& name = entry.layer->name;
+    const ScratchPlaces buffers = scratch_places(entry, place);
+    const bool unpacks = entry.strips != nullptr && entry.strips->unpacks();
+    const bool packs = entry.strips != nullptr && entry.strips->packs();
+    const std::uint32_t output = packs ? buffers.output_buffer : place.output;
+    std::string text;
+    if (unpacks) {
+        text += call(unpack_symbol(name, entry.strips->window(0)).substr(5),
+                     {at(place.input), at(buffers.input_buffer)});
+    }
+    text += kernel_calls(entry, place, unpacks ? buffers.input_buffer : place.input, output);
+    if (entry.layer->pool != Pool::None) text += pool_call(name, at(output));
+    if (packs) text += call("pack_" + name, {at(output), at(place.output)});
+    return text;
+}
+
+std::string layer_calls(const EmittedLayer& entry, const LayerPlace& place) {
+    if (entry.strips == nullptr || entry.strips->count == 1) return calls_at_once(entry, place);
     const strips::Strips& strips = *entry.strips;
     std::string text;
     if (entry.stored != nullptr) text += expanding_call(entry, place, 0);
     for (int strip = 0; strip < strips.count;) {
         const auto apart = [&](int k) { return strips.first_row(k) - strips.first_row(k - 1); };
+        const auto lines_apart = [&](int k) {
+            return strips.window(k).first - strips.window(k - 1).first;
+        };
         int end = strip + 1;
         while (end < strips.count && strips.window(end).same_rows(strips.window(strip)) &&
-               apart(end) == apart(strip + 1) &&
-               strips.window(end).first - strips.window(end - 1).first ==
-                   strips.window(strip + 1).first - strips.window(strip).first)
+               apart(end) == apart(strip + 1) && lines_apart(end) == lines_apart(strip + 1))
             ++end;
         text += calls_of_strips(entry, place, strip, end - strip);
         strip = end;
     }
-    return text;
-}
-
-std::string layer_calls(const EmittedLayer& entry, const LayerPlace& place) {
-    const IntegerLayer& layer = *entry.layer;
-    if (entry.strips != nullptr) return strip_calls(entry, place);
-    std::string text = entry.stored != nullptr ? expanding_calls(entry, place)
-                                               : kernel_call(layer.name, place, place.output);
-    if (layer.pool != Pool::None) text += pool_call(layer.name, at(place.output));
     return text;
 }
 

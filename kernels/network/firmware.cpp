@@ -97,7 +97,7 @@ void store_in_bits(std::vector<FirmwareLayer>& layers, std::size_t i, std::uint6
     };
     if (const auto why = storage_refusal(entry.packed)) refuse(*why);
     // A strip needs all of them; making them for every strip again would take longer than the strip.
-    const bool at_once = entry.strips.has_value();
+    const bool at_once = entry.runs() > 1;
     // A network that is beyond the limit as it is may not get any larger.
     limit = std::max<std::uint64_t>(limit, plan(layers).arena_bytes);
     storage::StoredWeights stored;

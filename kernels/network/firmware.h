@@ -51,7 +51,8 @@ struct FirmwareLayer {
     // Of Storage::Bits; code_bytes are with those of the expansion.
     std::optional<storage::StoredWeights> stored;
     std::optional<generate::Lowered> expansion;  // one call
-    // Of a layer that reads or writes a tensor of Storage::Bits; code_bytes are with those of the copies.
+    // Of a layer that reads or writes a tensor of Storage::Bits, or that takes too much RAM at once; code_bytes are with those of the
+    // copies.
     std::optional<strips::Strips> strips;
     std::vector<generate::Lowered> copies;  // mixq_unpack_..., mixq_pack_...
 

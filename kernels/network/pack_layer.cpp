@@ -12,8 +12,9 @@ namespace mixq::kernels {
 
 namespace {
 
-constexpr double kCheap =
-    1.1;  // cycles of strips that are there to save RAM, to those of the fastest
+constexpr double kSlowest = 20;  // cycles a multiply-accumulate
+// Cycles of strips that are there to save RAM, to those of the fastest.
+constexpr double kCheap = 1.1;
 
 std::uint32_t rounded(std::uint32_t bytes) {
     return (bytes + 7) / 8 * 8;
@@ -67,10 +68,11 @@ void pack(FirmwareLayer& entry, const BuildOptions& options, std::uint64_t most)
     entry.weight_bytes = static_cast<std::uint32_t>(entry.packed.weights.size());
 }
 
-// By the schedules of kernel and copies; kernels that are compiled count by rows that are made twice, and by no more.
+// By the schedules of kernel and copies. Nobody knows those of compiled kernels beforehand: whatever is generated comes before them.
 double cycles_of(const FirmwareLayer& entry) {
     const strips::Strips& strips = *entry.strips;
-    if (!entry.packed.generate) return strips.count * strips.rows + strips.count;
+    if (!entry.packed.generate)
+        return kSlowest * strips.count * static_cast<double>(strips.layer.shape.macs());
     double cycles = strips.count * entry.packed.generate(Layout::Planar).cycles;
     if (strips.unpacks()) {
         cycles += strips.count * strips::unpack_code(strips.input,
@@ -153,11 +155,22 @@ std::vector<Ready> ready_layer(const IntegerLayer& layer,
                                std::uint64_t most,
                                Bits bits) {
     if (!bits.bytes()) return in_strips(layer, options, most, bits);
-    std::vector<Ready> ways(1);
-    ways[0].entry.layer = layer;
-    pack(ways[0].entry, options, most);
-    ways[0].arena = arena_of(ways[0].entry);
-    return ways;
+    std::string why;
+    try {
+        std::vector<Ready> ways(1);
+        ways[0].entry.layer = layer;
+        pack(ways[0].entry, options, most);
+        ways[0].arena = arena_of(ways[0].entry);
+        if (ways[0].arena <= most) return ways;
+    } catch (const std::runtime_error& error) {
+        why = error.what();
+    }
+    // Buffers of some rows, and what is pooled, take less than all of the output.
+    try {
+        return in_strips(layer, options, most, bits);
+    } catch (const std::runtime_error& error) {
+        throw std::runtime_error(why.empty() ? error.what() : why);
+    }
 }
 
 std::vector<FirmwareLayer> settled(std::vector<std::vector<Ready>> layers, bool limited) {

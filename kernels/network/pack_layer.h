@@ -30,7 +30,7 @@ struct Ready {
     std::uint64_t arena = 0;  // that the layer takes by itself
 };
 
-// All rows that strips of the layer may have; one way where its tensors are bytes. `most`: bytes of RAM for the layer's tensors,
+// All rows that strips of the layer may have; all of the layer at once where its tensors are bytes and there is the RAM. `most`: bytes of RAM for the layer's tensors,
 // buffers and scratch. Throws std::runtime_error naming the layer, where no kernel, or not the one that is asked for, can run it.
 std::vector<Ready> ready_layer(const IntegerLayer& layer,
                                const BuildOptions& options,

@@ -81,8 +81,8 @@ std::string case_name(const testing::TestParamInfo<KernelCase>& info) {
 
 INSTANTIATE_TEST_SUITE_P(All, QemuKernel, testing::ValuesIn(kernel_cases()), case_name);
 
-TEST(QemuNetwork, WeightsStoredInBitsGiveTheSameLogits) {
-    MIXQ_NEED_QEMU();
+// Weights, and perhaps activations, in bits.
+void expect_logits_of_bits(std::vector<Storage> activations) {
     const IntegerNetwork network = small_network();
     const Folder folder;
     BuildOptions options;
@@ -93,6 +93,7 @@ TEST(QemuNetwork, WeightsStoredInBitsGiveTheSameLogits) {
         return {layer.output_bits == 0 ? "smlad-gemm" : "dual-gemm", ""};
     };
     options.storage.assign(network.layers.size(), Storage::Bits);
+    options.activations = std::move(activations);
     options.input = random_input(network.layers[0], 5);
     const Firmware firmware = build_firmware(network, options);
     const auto result = run_in_qemu(firmware.elf);
@@ -101,6 +102,16 @@ TEST(QemuNetwork, WeightsStoredInBitsGiveTheSameLogits) {
     std::vector<std::int32_t> logits(bytes.size() / 4);
     std::memcpy(logits.data(), bytes.data(), logits.size() * 4);
     EXPECT_EQ(logits, reference_logits(network, options.input));
+}
+
+TEST(QemuNetwork, WeightsStoredInBitsGiveTheSameLogits) {
+    MIXQ_NEED_QEMU();
+    expect_logits_of_bits({});
+}
+
+TEST(QemuNetwork, ActivationsInBitsGiveTheSameLogits) {
+    MIXQ_NEED_QEMU();
+    expect_logits_of_bits(std::vector<Storage>(5, Storage::Bits));
 }
 
 TEST(QemuNetwork, LogitsEqualTheReference) {

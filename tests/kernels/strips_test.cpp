@@ -2,12 +2,10 @@
 // the reference's bytes in less RAM.
 #include "kernels/strips/strips.h"
 
-#include <cstring>
 #include <random>
 
-#include "kernels/reference/reference.h"
 #include "kernels/strips/tensor.h"
-#include "tests/kernels/generated_run.h"
+#include "tests/kernels/strips_run.h"
 
 namespace mixq::kernels::strips {
 
@@ -93,45 +91,6 @@ TEST(Strips, ALayerThatCannotBeCutIsOne) {
         EXPECT_EQ(strips.count, 1);
         EXPECT_EQ(strips.layer.shape, layer.shape);
     }
-}
-
-struct Ran {
-    Firmware firmware;
-    std::vector<std::int32_t> outputs;
-};
-
-Ran run(const IntegerNetwork& network,
-        const std::vector<std::uint8_t>& input,
-        BuildOptions options) {
-    const Folder folder;
-    static const Folder shared;
-    options.directory = folder.path();
-    options.shared_objects = shared.path();
-    options.input = input;
-    options.calls = 1;
-    Ran result;
-    result.firmware = build_firmware(network, options);
-    const sim::Image image = sim::read_elf(result.firmware.elf);
-    sim::Machine machine(image, sim::find_board("stm32f746"));
-    const sim::Stop stop = machine.reset();
-    EXPECT_EQ(stop.halt, sim::Halt::Exited) << stop.message;
-    const std::vector<std::uint8_t> bytes =
-        arranged_output(result.firmware, printed_output(machine.console()));
-    if (network.layers.back().output_bits != 0) {
-        result.outputs.assign(bytes.begin(), bytes.end());
-    } else {
-        result.outputs.resize(bytes.size() / 4);
-        std::memcpy(result.outputs.data(), bytes.data(), bytes.size());
-    }
-    return result;
-}
-
-std::vector<std::int32_t> expected(const IntegerNetwork& network,
-                                   const std::vector<std::uint8_t>& input) {
-    if (network.layers.back().output_bits == 0) return reference_logits(network, input);
-    std::vector<std::uint8_t> tensor = input;
-    for (const IntegerLayer& layer : network.layers) tensor = reference_layer(layer, tensor);
-    return {tensor.begin(), tensor.end()};
 }
 
 // The least limit that the builder can keep to, by halving.

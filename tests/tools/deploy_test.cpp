@@ -5,6 +5,7 @@
 
 #include "kernels/reference/reference.h"
 #include "tests/kernels/firmware_test.h"
+#include "tools/activation_choice.h"
 #include "tools/commands.h"
 #include "tools/console.h"
 #include "tools/storage_choice.h"
@@ -220,6 +221,74 @@ TEST(StorageChoice, TakesFirstWhatCostsFewestCyclesForAByteAndNoMoreThanNeeded) 
     // Nothing is enough: as small as it gets.
     EXPECT_EQ(storage_within(costs, 50, 100), (Chosen{Bits, Bits, Bits, Bytes}));
     EXPECT_EQ(smallest_storage(costs), (Chosen{Bits, Bits, Bits, Bytes}));
+}
+
+// A chain whose RAM its tensors take.
+class DeployActivations : public Deploy {
+  protected:
+    DeployActivations() {
+        network_ = {"tensors",
+                    {kernels::named_layer("conv1", "conv3x3:3x16@16x16", "w4a8", 4, {}, 1),
+                     kernels::named_layer(
+                         "conv2", "conv3x3:16x16@16x16", "w3a4", 3, kernels::Pool::Max2x2, 2),
+                     kernels::named_layer("conv3", "conv1x1:16x8@8x8", "w4a3", 8, {}, 3),
+                     kernels::named_layer("dense", "fc:512x10", "w4a8", 0, {}, 4)}};
+        write_plan(plan(), network_, {});
+    }
+
+    static std::uint64_t ram(const nlohmann::json& json) {
+        return json["ram_bytes"].get<std::uint64_t>();
+    }
+};
+
+TEST_F(DeployActivations, InBitsTakeLessRamAndShowWhatThatCosts) {
+    write_golden(plan(), golden());
+    const nlohmann::json bytes = deploy("--activations bytes --storage bytes");
+    const nlohmann::json bits = deploy("--activations bits --storage bytes");
+    EXPECT_EQ(bits["images_checked"], 3);
+    EXPECT_LT(ram(bits), ram(bytes) * 2 / 3);
+    EXPECT_FALSE(bytes["layers"][1].contains("activations"));
+    const nlohmann::json& layer = bits["layers"][1]["activations"];
+    EXPECT_EQ(layer["input_bits"], 4);
+    EXPECT_EQ(layer["output_bits"], 3);
+    EXPECT_GE(layer["strips"].get<int>() * layer["rows"].get<int>(), 16);
+    EXPECT_LT(layer["taken"]["ram_bytes"], layer["bytes"]["ram_bytes"]);
+    EXPECT_GT(layer["taken"]["cycles"], layer["bytes"]["cycles"]);
+    EXPECT_EQ(bits["layers"][0]["activations"]["input_bits"], 8);
+    EXPECT_EQ(bits["layers"][3]["activations"]["strips"], 1);
+}
+
+TEST_F(DeployActivations, AreInBitsOnlyWhereRamIsTooSmallOtherwise) {
+    const nlohmann::json roomy = deploy("--storage bytes");
+    EXPECT_EQ(ram(roomy), ram(deploy("--activations bytes --storage bytes")));
+    const std::uint64_t limit = ram(roomy) / 2;
+    const nlohmann::json tight = deploy("--storage bytes --max-ram " + std::to_string(limit));
+    EXPECT_LE(ram(tight), limit);
+    EXPECT_GT(tight["cycles"], roomy["cycles"]);
+    // The last layers are small.
+    EXPECT_EQ(tight["layers"][1]["activations"]["input_bits"], 4);
+    EXPECT_EQ(tight["layers"][3]["activations"]["input_bits"], 8);
+    EXPECT_THROW(deploy("--storage bytes --max-ram 1000"), LimitNotMet);
+}
+
+TEST(ActivationChoice, TakesTheCheapestWayThroughTheChain) {
+    using enum kernels::Storage;
+    using Chosen = std::vector<kernels::Storage>;
+    // Two layers; the first does not fit with bytes on both sides. A tensor in bits costs 10, the middle one 25 more.
+    const FormOf form_of = [](std::size_t layer, kernels::Storage input, kernels::Storage output) {
+        ActivationForm form;
+        form.cycles = 100;
+        for (const kernels::Storage tensor : {input, output}) form.cycles += tensor == Bits ? 5 : 0;
+        if ((layer == 0 ? output : input) == Bits) form.cycles += 25;
+        if (layer == 0 && input == Bytes && output == Bytes) form.why_not = "too large";
+        return form;
+    };
+    const bool all[] = {true, true, true};
+    EXPECT_EQ(fewest_cycles(all, 2, form_of), (Chosen{Bits, Bytes, Bytes}));
+    const bool not_first[] = {false, true, true};
+    EXPECT_EQ(fewest_cycles(not_first, 2, form_of), (Chosen{Bytes, Bits, Bytes}));
+    const bool last[] = {false, false, true};
+    EXPECT_EQ(fewest_cycles(last, 2, form_of), std::nullopt);
 }
 
 TEST_F(Deploy, UnknownNamesAreUsageErrors) {
