@@ -82,10 +82,12 @@ std::optional<std::vector<Storage>> fewest_cycles(std::span<const bool> may,
 ActivationChoice::ActivationChoice(const Measurement& measurement,
                                    const kernels::IntegerNetwork& network,
                                    const std::vector<kernels::Choice>& choices,
+                                   bool other_kernels,
                                    std::optional<std::uint64_t> limit)
     : measurement_(measurement),
       network_(network),
       choices_(choices),
+      other_kernels_(other_kernels),
       limit_(limit),
       known_(network.layers.size()) {
 }
@@ -112,6 +114,7 @@ ActivationForm ActivationChoice::measured(std::size_t layer,
     LayerBuild how;
     how.max_activations = limit;
     how.activations = {input, output};
+    how.other_kernels = other_kernels_;
     try {
         const BuiltRun run =
             measurement_.build(choices_[layer].kernel, network_.layers[layer], how);
@@ -129,17 +132,27 @@ ActivationForm ActivationChoice::measured(std::size_t layer,
 ActivationForm ActivationChoice::form(std::size_t layer, Storage input, Storage output) {
     std::optional<ActivationForm>& known =
         known_[layer].forms[2 * index_of(input) + index_of(output)];
+    const bool bytes = input == Storage::Bytes && output == Storage::Bytes;
+    if (!known && bytes && (!limit_ || unlimited(layer).ram_bytes <= *limit_))
+        known = unlimited(layer);
     if (!known) known = measured(layer, input, output, limit_);
     return *known;
 }
 
-// From the tensors of layers that do not fit outwards: the fewer forms, the fewer measurements.
+const ActivationForm& ActivationChoice::unlimited(std::size_t layer) {
+    std::optional<ActivationForm>& known = known_[layer].unlimited;
+    if (!known) known = measured(layer, Storage::Bytes, Storage::Bytes, std::nullopt);
+    return *known;
+}
+
+// From the tensors of layers that the limit makes slower, or that do not fit, outwards: the fewer forms, the fewer measurements.
 std::optional<std::vector<Storage>> ActivationChoice::within_limit() {
     const std::size_t layers = network_.layers.size();
     Progress progress("activations", static_cast<std::int64_t>(layers));
     std::vector<char> wanted(layers + 1, 0);
     for (std::size_t layer = 0; layer < layers; ++layer) {
-        if (!form(layer, Storage::Bytes, Storage::Bytes).fits())
+        const ActivationForm bytes = form(layer, Storage::Bytes, Storage::Bytes);
+        if (!bytes.fits() || bytes.cycles > unlimited(layer).cycles)
             wanted[layer] = wanted[layer + 1] = 1;
         progress.advance(network_.layers[layer].name, static_cast<std::int64_t>(layer + 1));
     }

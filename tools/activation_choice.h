@@ -44,16 +44,18 @@ struct ActivationCost {
 // Measures forms of the layers of a network, each once.
 class ActivationChoice {
   public:
-    // `limit`: bytes of RAM for tensors, buffers and scratch.
+    // `choices`: the kernels where there is RAM enough; `other_kernels`: others may run strips that these cannot. `limit`: bytes of RAM
+    // for tensors, buffers and scratch.
     ActivationChoice(const Measurement& measurement,
                      const kernels::IntegerNetwork& network,
                      const std::vector<kernels::Choice>& choices,
+                     bool other_kernels,
                      std::optional<std::uint64_t> limit);
 
     // All tensors that have fewer than 8 bits.
     std::vector<kernels::Storage> all_bits() const;
 
-    // Bits where RAM does not suffice otherwise, for the fewest cycles; nothing where it does not suffice at all.
+    // For the fewest cycles within the limit: bits where bytes do not fit or are slower. Nothing where nothing fits.
     std::optional<std::vector<kernels::Storage>> within_limit();
 
     // Of every layer, in the forms that were chosen.
@@ -66,6 +68,7 @@ class ActivationChoice {
     };
 
     ActivationForm form(std::size_t layer, kernels::Storage input, kernels::Storage output);
+    const ActivationForm& unlimited(std::size_t layer);
     ActivationForm measured(std::size_t layer,
                             kernels::Storage input,
                             kernels::Storage output,
@@ -75,6 +78,7 @@ class ActivationChoice {
     const Measurement& measurement_;
     const kernels::IntegerNetwork& network_;
     const std::vector<kernels::Choice>& choices_;
+    bool other_kernels_;
     std::optional<std::uint64_t> limit_;
     std::vector<Known> known_;
 };

@@ -319,31 +319,35 @@ class Builder {
             build_.max_activations = activations_within(measurement, *options.max_ram);
         build_.arena_limit = build_.max_activations;
         choices_.assign(network.layers.size(), {options.kernel, ""});
-        if (options.kernel == "best")
-            choices_ = choose_kernels(measurement, network, build_.max_activations);
+        if (options.kernel == "best") choices_ = choose_kernels(measurement, network);
     }
 
     void build(Deployment& deployment) {
-        ActivationChoice choice(measurement_, network_, choices_, build_.max_activations);
+        ActivationChoice choice = forms_within(build_.max_activations);
         if (options_.activations == "bits") return build_in(choice, choice.all_bits(), deployment);
-        try {
-            return in_bytes(choice, deployment);
-        } catch (const std::runtime_error&) {
-            // Where a layer cannot be had within it, the limit is told at the end, with what the network takes.
-            if (options_.activations == "auto") {
-                if (const auto activations = choice.within_limit())
-                    return build_in(choice, *activations, deployment);
-                build_.max_activations.reset();
-                ActivationChoice smallest(measurement_, network_, choices_, std::nullopt);
-                return build_in(smallest, smallest.all_bits(), deployment);
+        if (options_.activations == "bytes" || !build_.max_activations) {
+            try {
+                return in_bytes(choice, deployment);
+            } catch (const std::runtime_error&) {
+                if (options_.activations == "bytes" && !build_.max_activations) throw;
             }
-            if (!build_.max_activations) throw;
         }
+        if (options_.activations == "auto") {
+            if (const auto activations = choice.within_limit())
+                return build_in(choice, *activations, deployment);
+        }
+        // The limit is told at the end, with the least that the network takes.
         build_.max_activations.reset();
-        in_bytes(choice, deployment);
+        ActivationChoice any = forms_within(std::nullopt);
+        if (options_.activations == "auto") return build_in(any, any.all_bits(), deployment);
+        in_bytes(any, deployment);
     }
 
   private:
+    ActivationChoice forms_within(std::optional<std::uint64_t> limit) const {
+        return {measurement_, network_, choices_, options_.kernel == "best", limit};
+    }
+
     void in_bytes(ActivationChoice& choice, Deployment& deployment) {
         build_in(
             choice, std::vector(network_.layers.size() + 1, kernels::Storage::Bytes), deployment);

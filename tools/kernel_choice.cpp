@@ -10,8 +10,7 @@ namespace {
 
 // Nothing if there is none.
 std::optional<kernels::Choice> choose_measured(const Measurement& measurement,
-                                               const kernels::IntegerLayer& layer,
-                                               std::optional<std::uint64_t> max_activations) {
+                                               const kernels::IntegerLayer& layer) {
     kernels::Choice choice;
     std::optional<std::uint64_t> least;
     std::string others;
@@ -23,17 +22,7 @@ std::optional<kernels::Choice> choose_measured(const Measurement& measurement,
         if (kernel->purpose() != kernels::Purpose::Deploy) continue;
         const std::string name(kernel->name());
         if (kernels::refusal(name, layer)) continue;
-        std::uint64_t cycles = 0;
-        try {
-            const LayerBuild how{kernels::Storage::Bytes, {}, max_activations, {}};
-            cycles = measurement.simulate(measurement.build(name, layer, how)).cycles;
-        } catch (const OutputDiffers&) {
-            throw;
-        } catch (const std::runtime_error&) {
-            if (!max_activations) throw;
-            others += (others.empty() ? "" : ", ") + name + " takes more RAM than there is";
-            continue;
-        }
+        const std::uint64_t cycles = measurement.simulate(measurement.build(name, layer)).cycles;
         if (least && cycles >= *least) {
             note(name, cycles);
             continue;
@@ -50,13 +39,11 @@ std::optional<kernels::Choice> choose_measured(const Measurement& measurement,
 }  // namespace
 
 std::vector<kernels::Choice> choose_kernels(const Measurement& measurement,
-                                            const kernels::IntegerNetwork& network,
-                                            std::optional<std::uint64_t> max_activations) {
+                                            const kernels::IntegerNetwork& network) {
     std::vector<kernels::Choice> choices;
     Progress progress("kernels", static_cast<std::int64_t>(network.layers.size()));
     for (const kernels::IntegerLayer& layer : network.layers) {
-        auto choice = choose_measured(measurement, layer, max_activations);
-        if (!choice && max_activations) choice = choose_measured(measurement, layer, std::nullopt);
+        const auto choice = choose_measured(measurement, layer);
         choices.push_back(choice ? *choice : kernels::choose_by_schedule(layer));
         progress.advance(layer.name + " " + choices.back().kernel,
                          static_cast<std::int64_t>(choices.size()));

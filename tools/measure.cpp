@@ -160,7 +160,7 @@ BuiltRun Measurement::build(const std::string& kernel,
     kernels::BuildOptions options;
     options.directory = run.folder->path();
     options.kernel = kernel;
-    if (std::ranges::count(how.activations, kernels::Storage::Bits) != 0) {
+    if (how.other_kernels) {
         options.kernel = "best";
         options.choose = [&](const kernels::IntegerLayer&) { return kernels::Choice{kernel, ""}; };
     }

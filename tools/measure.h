@@ -103,6 +103,8 @@ struct LayerBuild {
     std::optional<std::uint64_t> arena_limit;
     std::optional<std::uint64_t> max_activations;
     std::vector<kernels::Storage> activations;  // of input and output; bytes if empty
+    bool other_kernels =
+        false;  // strips that the kernel cannot run within the limits, the fastest by schedule that can does
 };
 
 // Builds and times runs on one board. Objects that all firmware shares are compiled once. May be
@@ -116,8 +118,7 @@ class Measurement {
 
     // Weights and inputs are random, of the seed.
     BuiltRun build(const KernelRun& run) const;
-    // Throws kernels::StorageRefused, and std::runtime_error for what a limit does not allow. Strips that the kernel cannot run, another
-    // one does.
+    // Throws kernels::StorageRefused, and std::runtime_error for what a limit does not allow.
     BuiltRun build(const std::string& kernel,
                    const kernels::IntegerLayer& layer,
                    const LayerBuild& how = {}) const;

@@ -49,7 +49,8 @@ void measure_all(const StorageRequest& request,
     Progress progress("storage", static_cast<std::int64_t>(network.layers.size()));
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
         const kernels::IntegerLayer& layer = network.layers[i];
-        LayerBuild how{Storage::Bytes, build.arena_limit, build.max_activations, {}};
+        LayerBuild how{
+            Storage::Bytes, build.arena_limit, build.max_activations, {}, request.any_kernel};
         if (!build.activations.empty())
             how.activations = {build.activations[i], build.activations[i + 1]};
         costs.push_back(
