@@ -39,7 +39,10 @@ std::span<const Kernel* const> all_kernels() {
         &slbc_scheduled_kernel(),
         &rp_slbc_scheduled_kernel(),
         &hikonv_scheduled_kernel(),
+        &naive_scheduled_kernel(),
+        &simd_int8_scheduled_kernel(),
         &cmix_scheduled_kernel(),
+        &wpc_ddd_scheduled_kernel(),
         &ulppack_scheduled_kernel(),
     };
     return kKernels;

@@ -110,10 +110,9 @@ void pack_depthwise(const IntegerLayer& layer, int bits, PackedLayer& packed) {
     }
 }
 
-PackedLayer pack_layer(const IntegerLayer& layer, std::string_view kernel, bool ahead) {
+PackedLayer pack_layer(const IntegerLayer& layer, std::string_view kernel, int bits, bool ahead) {
     packing::check_layer(layer);
     const traces::Layer& shape = layer.shape;
-    const int bits = cmix::stored_bits(layer.precision.weight_bits);
     PackedLayer packed;
     packed.kernel = kernel;
     packed.source = "baselines/cmix.c";
@@ -151,7 +150,7 @@ class Cmix final : public Kernel {
     }
 
     PackedLayer pack(const IntegerLayer& layer) const override {
-        return pack_layer(layer, name(), false);
+        return cmix::pack(layer, name(), cmix::stored_bits(layer.precision.weight_bits));
     }
 };
 
@@ -178,11 +177,15 @@ class WpcDdd final : public Kernel {
         if (const auto why = refuses(layer.shape, layer.precision)) {
             throw std::runtime_error("layer " + layer.name + ": wpc-ddd cannot run it: " + *why);
         }
-        return pack_layer(layer, name(), true);
+        return pack_layer(layer, name(), cmix::stored_bits(layer.precision.weight_bits), true);
     }
 };
 
 }  // namespace
+
+PackedLayer cmix::pack(const IntegerLayer& layer, std::string_view kernel, int bits) {
+    return pack_layer(layer, kernel, bits, false);
+}
 
 const Kernel& cmix_kernel() {
     static const Cmix kKernel;

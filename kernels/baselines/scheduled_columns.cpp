@@ -69,6 +69,7 @@ struct Builder {
     Slot multipliers = routine.slot(), biases = routine.slot();
     Slot starts[2] = {routine.slot(), routine.slot()};
     Slot outer = routine.slot(), inner = routine.slot(), innermost = routine.slot();
+    Slot weights = kernel.ahead.passes > 0 ? routine.slot() : Slot{};
 
     static void load(Code& code, Reg reg, Slot slot) {
         code.ldr(reg, {sp, slot.offset, kStackSpace});
@@ -158,6 +159,22 @@ struct Builder {
         save(code, at, column);
         body.straight(code, pool());
         if (padded(shape)) pad(body);
+        if (kernel.ahead.passes > 0) weights_ahead(body);
+    }
+
+    void weights_ahead(Body& body) const {
+        Code begin;
+        begin.address(kFrom, "mixq_weights_" + layer.name);
+        load(begin, kTo, column);
+        add_constant(begin, kTo, kTo, 4 * kernel.column_words * most_pixels(shape));
+        save(begin, kTo, weights);
+        begin.mov(kSum, kernel.constant);
+        body.straight(begin, pool());
+        Code code;
+        kernel.ahead.pass(code, kFrom, kTo, kSum);
+        code.add(kFrom, kFrom, kernel.ahead.from_bytes);
+        code.add(kTo, kTo, kernel.ahead.to_bytes);
+        body.loop(kernel.ahead.passes, kCounter, "weights").straight(code, pool());
     }
 
     // The column of pixel `pixel` of `pixels`, and its start.
@@ -280,7 +297,11 @@ struct Builder {
     void pixel_group(Body& body, int pixels) const {
         for (int p = 0; p < pixels; ++p) fill(body, p, pixels);
         Code begin;
-        begin.address(kTo, "mixq_weights_" + layer.name);
+        if (kernel.ahead.passes > 0) {
+            load(begin, kTo, weights);
+        } else {
+            begin.address(kTo, "mixq_weights_" + layer.name);
+        }
         begin.mov(kSum, kernel.constant);
         const Reg bias = begin.value();
         begin.address(bias, "mixq_bias_" + layer.name);
@@ -341,7 +362,8 @@ int channel_block(const traces::Layer& layer) {
 
 std::uint32_t column_scratch_bytes(const traces::Layer& layer, const ColumnKernel& kernel) {
     return static_cast<std::uint32_t>(padded_bytes(layer) +
-                                      4 * kernel.column_words * most_pixels(layer));
+                                      4 * kernel.column_words * most_pixels(layer) +
+                                      kernel.ahead.passes * kernel.ahead.to_bytes);
 }
 
 std::optional<std::string> refuses_columns(const traces::Layer& layer) {

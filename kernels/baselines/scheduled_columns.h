@@ -1,4 +1,4 @@
-// The kernels that multiply matrices on columns (cmix, ulppack), generated and scheduled: what scheduling alone brings to them. The
+// The kernels that multiply matrices on columns (naive, simd-int8, cmix, wpc-ddd, ulppack), generated and scheduled: what scheduling alone brings to them. The
 // structure is that of baselines/cmix.c: columns of two pixels in scratch, two pixels by two output channels at a time, or one pixel
 // by four. Interleaved input, channels a multiple of four.
 //
@@ -38,6 +38,15 @@ struct ColumnKernel {
 
     // One body. Pointers do not move.
     std::function<void(generate::Code&, const Block&)> multiply;
+
+    // Weights that are made ready once per call, in scratch behind the columns: passes over them, bytes that each reads and writes.
+    struct Ahead {
+        int passes = 0;  // 0: weights are read as they are
+        int from_bytes = 0, to_bytes = 0;
+        std::function<void(
+            generate::Code&, generate::Reg from, generate::Reg to, generate::Reg mask)>
+            pass;
+    } ahead;
 };
 
 // Four elements of input as two words of two lanes each, (b0, b2) and (b1, b3); `sum`, if it exists, gets their sum.
