@@ -38,14 +38,7 @@ void multiply(Code& code, const ColumnKernel::Block& block, int bits, int words)
             code.ldr(weights.back(), {block.weights, 4 * (k * block.channels + c), kConstantSpace});
         }
         for (int j = 0; j < pairs; ++j) {
-            std::vector<Reg> columns;
-            for (int p = 0; p < block.pixels; ++p) {
-                columns.push_back(code.value());
-                code.ldr(columns.back(),
-                         {block.column,
-                          4 * ((k * pairs + j) * block.pixels + p),
-                          baselines::kColumnSpace});
-            }
+            const std::vector<Reg> columns = baselines::load_column(code, block, k * pairs + j);
             for (int c = 0; c < block.channels; ++c) {
                 const Reg pair = code.value();
                 unpack(code, pair, weights[static_cast<std::size_t>(c)], j, bits, block.constant);
@@ -61,12 +54,7 @@ void multiply(Code& code, const ColumnKernel::Block& block, int bits, int words)
 // Pairs that were made ahead.
 void multiply_pairs(Code& code, const ColumnKernel::Block& block, int pairs) {
     for (int k = 0; k < pairs; ++k) {
-        std::vector<Reg> columns;
-        for (int p = 0; p < block.pixels; ++p) {
-            columns.push_back(code.value());
-            code.ldr(columns.back(),
-                     {block.column, 4 * (k * block.pixels + p), baselines::kColumnSpace});
-        }
+        const std::vector<Reg> columns = baselines::load_column(code, block, k);
         for (int c = 0; c < block.channels; ++c) {
             const Reg pair = code.value();
             code.ldr(pair, {block.weights, 4 * (k * block.channels + c), kAheadSpace});
@@ -174,14 +162,8 @@ class ColumnsScheduled final : public Kernel {
         }
         const int bits = way_.bytes ? 8 : cmix::stored_bits(layer.precision.weight_bits);
         PackedLayer packed = cmix::pack(layer, name(), bits);
-        packed.source.clear();
         const ColumnKernel kernel = column_kernel(layer.shape, bits, way_.ahead);
-        packed.scratch_bytes = baselines::column_scratch_bytes(layer.shape, kernel);
-        const PackedLayer constants = packed;
-        packed.generate = [layer, kernel, constants](Layout output) {
-            return baselines::lower_columns(
-                layer, constants, kernel, output, generate::Scheduling::List);
-        };
+        baselines::run_by_columns(layer, kernel, packed);
         return packed;
     }
 

@@ -125,12 +125,7 @@ class NaiveScheduled final : public Kernel {
         packing::set_requantisation(layer, packed);
         packed.proof = "nothing is packed: 32-bit accumulators";
         const ColumnKernel kernel = column_kernel(layer.shape);
-        packed.scratch_bytes = baselines::column_scratch_bytes(layer.shape, kernel);
-        const PackedLayer constants = packed;
-        packed.generate = [layer, kernel, constants](Layout output) {
-            return baselines::lower_columns(
-                layer, constants, kernel, output, generate::Scheduling::List);
-        };
+        baselines::run_by_columns(layer, kernel, packed);
         return packed;
     }
 };

@@ -57,6 +57,12 @@ int most_pixels(const traces::Layer& layer) {
     return layer.out_width() > 1 ? 2 : 1;
 }
 
+std::uint32_t scratch_bytes(const traces::Layer& layer, const ColumnKernel& kernel) {
+    return static_cast<std::uint32_t>(padded_bytes(layer) +
+                                      4 * kernel.column_words * most_pixels(layer) +
+                                      kernel.ahead.passes * kernel.ahead.to_bytes);
+}
+
 struct Builder {
     const IntegerLayer& layer;
     const ColumnKernel& kernel;
@@ -360,10 +366,13 @@ int channel_block(const traces::Layer& layer) {
     return layer.out_height() * layer.out_width() == 1 ? 4 : 2;
 }
 
-std::uint32_t column_scratch_bytes(const traces::Layer& layer, const ColumnKernel& kernel) {
-    return static_cast<std::uint32_t>(padded_bytes(layer) +
-                                      4 * kernel.column_words * most_pixels(layer) +
-                                      kernel.ahead.passes * kernel.ahead.to_bytes);
+std::vector<Reg> load_column(Code& code, const ColumnKernel::Block& block, int k) {
+    std::vector<Reg> words;
+    for (int p = 0; p < block.pixels; ++p) {
+        words.push_back(code.value());
+        code.ldr(words.back(), {block.column, 4 * (k * block.pixels + p), kColumnSpace});
+    }
+    return words;
 }
 
 std::optional<std::string> refuses_columns(const traces::Layer& layer) {
@@ -376,14 +385,15 @@ std::optional<std::string> refuses_columns(const traces::Layer& layer) {
     return std::nullopt;
 }
 
-generate::Lowered lower_columns(const IntegerLayer& layer,
-                                const PackedLayer& packed,
-                                const ColumnKernel& kernel,
-                                Layout output,
-                                generate::Scheduling how) {
-    Routine routine("mixq_kernel_" + layer.name);
-    Builder{layer, kernel, Finish(layer, packed), output, routine}.build();
-    return lower(routine, how);
+void run_by_columns(const IntegerLayer& layer, const ColumnKernel& kernel, PackedLayer& packed) {
+    packed.source.clear();
+    packed.scratch_bytes = scratch_bytes(layer.shape, kernel);
+    const Finish finish(layer, packed);
+    packed.generate = [layer, kernel, finish](Layout output) {
+        Routine routine("mixq_kernel_" + layer.name);
+        Builder{layer, kernel, finish, output, routine}.build();
+        return lower(routine, generate::Scheduling::List);
+    };
 }
 
 }  // namespace mixq::kernels::baselines

@@ -57,16 +57,15 @@ std::vector<generate::Reg> expand_lanes(generate::Code& code,
 // Output channels side by side: 4 where the layer has one pixel, else 2.
 int channel_block(const traces::Layer& layer);
 
-std::uint32_t column_scratch_bytes(const traces::Layer& layer, const ColumnKernel& kernel);
+// Word k of the column of every pixel of a block.
+std::vector<generate::Reg> load_column(generate::Code& code,
+                                       const ColumnKernel::Block& block,
+                                       int k);
 
 // Why the structure does not cover a layer; empty if it does.
 std::optional<std::string> refuses_columns(const traces::Layer& layer);
 
-// The routine, lowered; `packed` has its requantisation set.
-generate::Lowered lower_columns(const IntegerLayer& layer,
-                                const PackedLayer& packed,
-                                const ColumnKernel& kernel,
-                                Layout output,
-                                generate::Scheduling how);
+// Makes packed weights with their requantisation run as generated code: sets scratch and routine.
+void run_by_columns(const IntegerLayer& layer, const ColumnKernel& kernel, PackedLayer& packed);
 
 }  // namespace mixq::kernels::baselines

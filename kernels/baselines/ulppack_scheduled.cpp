@@ -22,12 +22,7 @@ void multiply(Code& code, const ColumnKernel::Block& block, const ulppack::Plan&
     std::vector<Reg> locals;
     for (std::size_t i = 0; i < block.sums.size(); ++i) locals.push_back(code.value());
     for (int k = first; k < first + plan.depth; ++k) {
-        std::vector<Reg> columns;
-        for (int p = 0; p < block.pixels; ++p) {
-            columns.push_back(code.value());
-            code.ldr(columns.back(),
-                     {block.column, 4 * (k * block.pixels + p), baselines::kColumnSpace});
-        }
+        const std::vector<Reg> columns = baselines::load_column(code, block, k);
         for (int c = 0; c < block.channels; ++c) {
             const Reg weights = code.value();
             code.ldr(weights, {block.weights, 4 * (k * block.channels + c), kConstantSpace});
@@ -127,15 +122,9 @@ class UlppackScheduled final : public Kernel {
         }
         PackedLayer packed = ulppack_kernel().pack(layer);
         packed.kernel = name();
-        packed.source.clear();
         const ColumnKernel kernel = column_kernel(*ulppack::plan(layer.shape, layer.precision),
                                                   layer.precision.weight_bits);
-        packed.scratch_bytes = baselines::column_scratch_bytes(layer.shape, kernel);
-        const PackedLayer constants = packed;
-        packed.generate = [layer, kernel, constants](Layout output) {
-            return baselines::lower_columns(
-                layer, constants, kernel, output, generate::Scheduling::List);
-        };
+        baselines::run_by_columns(layer, kernel, packed);
         return packed;
     }
 };
