@@ -32,6 +32,8 @@ class Generator {
                   plan.shape.out_width(),
                   planes_.pixel_step()} {}
 
+    void in_pieces(int columns) { planes_.in_pieces(columns); }
+
     const Routine& generated(int rows_at_once) {
         planes_.generate(4 * SmladDwRecord::kWords,
                          rows_at_once,
@@ -43,11 +45,11 @@ class Generator {
     int strips() const { return (shape_.width + 3) / 4; }
 
     void rows(Body& body, const RowGroup& group) {
-        const int width = shape_.out_width();
+        const int end = group.last_column;
         for (int row = 0; row < group.rows; ++row) {
-            for (int first = 0; first < width; first += 4 * kQuadsAtOnce) {
+            for (int first = group.first_column; first < end; first += 4 * kQuadsAtOnce) {
                 Code code;
-                const int last = std::min(width, first + 4 * kQuadsAtOnce);
+                const int last = std::min(end, first + 4 * kQuadsAtOnce);
                 RowWriter writer(code, format_, Reg{}, row * planes_.row_step());
                 Reg last_pair;
                 for (int x = first; x < last; x += 4) {
@@ -58,7 +60,7 @@ class Generator {
                         quad(code, group, row, writer, x, count);
                     }
                 }
-                if (row + 1 == group.rows && last == width) planes_.next_rows(code, group);
+                if (row + 1 == group.rows && last == end) planes_.next_rows(code, group);
                 body.straight(code, Planes::pool());
             }
         }
@@ -347,11 +349,16 @@ Lowered smlad_dw_code(const SmladDwPlan& plan,
                       const std::string& layer,
                       Layout output,
                       Scheduling how) {
-    // Two rows at a time take fewer loops, and twice the code.
+    // Two rows at a time take fewer loops, and twice the code; pieces of rows, the code of a piece.
     Generator pairs(plan, layer, output);
     const Routine& routine = pairs.generated(2);
     if (estimate(routine).code_bytes <= packed_dw::kInstructionCache) return lower(routine, how);
-    return lower(Generator(plan, layer, output).generated(1), how);
+    Generator single(plan, layer, output);
+    const Routine& one = single.generated(1);
+    if (estimate(one).code_bytes <= packed_dw::kInstructionCache) return lower(one, how);
+    Generator pieces(plan, layer, output);
+    pieces.in_pieces(24);
+    return lower(pieces.generated(1), how);
 }
 
 }  // namespace mixq::kernels::int8

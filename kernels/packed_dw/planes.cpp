@@ -13,6 +13,7 @@ namespace {
 
 constexpr Space kInputSpace = 1;
 constexpr Space kPlaneSpace = 3;
+constexpr int kColumns = 8;  // a multiple of these begins a word, of outputs and of input
 
 int words(int bytes) {
     return (bytes + 3) / 4;
@@ -56,7 +57,14 @@ Planes::Planes(const traces::Layer& shape, int output_bits, std::string layer, L
       pixel_step_(element_ * (planar_ ? 1 : shape.out_channels)),
       pitch_(4 * words(shape.width)),
       copies_(must_copy(shape)) {
-    for (Slot* slot : {&plane_, &scratch_, &output_, &channel_output_, &channels_, &rows_left_})
+    for (Slot* slot : {&input_,
+                       &first_output_,
+                       &plane_,
+                       &scratch_,
+                       &output_,
+                       &channel_output_,
+                       &channels_,
+                       &rows_left_})
         *slot = routine_.slot();
 }
 
@@ -94,21 +102,44 @@ std::vector<RowGroup> Planes::groups(int rows_at_once) const {
 void Planes::generate(int record_bytes,
                       int rows_at_once,
                       const std::function<void(Body&, const RowGroup&)>& rows) {
+    const int width = shape_.out_width();
+    for (int first = 0; first < width; first += piece_columns()) {
+        begin(routine_.body(), first > 0);
+        Body& channels = routine_.body().loop(shape_.in_channels, channels_, {r3}, "channels");
+        if (copies_) copy_plane(channels);
+        for (RowGroup group : groups(rows_at_once)) {
+            group.first_column = first;
+            group.last_column = std::min(first + piece_columns(), width);
+            rows(channels.loop(group.count, rows_left_, {r3}, "rows"), group);
+        }
+        next_channel(channels, record_bytes);
+    }
+}
+
+void Planes::begin(Body& body, bool again) const {
     Code setup;
+    if (pieces() > 1) {
+        if (again) {
+            load(setup, r0, input_);
+            load(setup, r1, first_output_);
+        } else {
+            store(setup, r0, input_);
+            store(setup, r1, first_output_);
+        }
+    }
     if (copies_) {
         store(setup, r0, plane_);
-        store(setup, r2, scratch_);
+        if (!again) store(setup, r2, scratch_);
     } else {
         move_on(setup, kInput, -shape_.padding_y * pitch_);
     }
     store(setup, r1, output_);
     store(setup, r1, channel_output_);
     setup.address(kRecord, "mixq_weights_" + layer_);
-    routine_.body().straight(setup, {r3});
-    Body& channels = routine_.body().loop(shape_.in_channels, channels_, {r3}, "channels");
-    if (copies_) copy_plane(channels);
-    for (const RowGroup& group : groups(rows_at_once))
-        rows(channels.loop(group.count, rows_left_, {r3}, "rows"), group);
+    body.straight(setup, {r3});
+}
+
+void Planes::next_channel(Body& channels, int record_bytes) const {
     Code next;
     next.add(kRecord, kRecord, record_bytes);
     if (!copies_)
@@ -121,6 +152,18 @@ void Planes::generate(int record_bytes,
         store(next, output, output_);
     }
     channels.straight(next, {r3, r4});
+}
+
+int Planes::pieces() const {
+    return (shape_.out_width() + piece_columns() - 1) / piece_columns();
+}
+
+// As many in each piece as in any other, but for what is left of words.
+int Planes::piece_columns() const {
+    const int width = shape_.out_width();
+    if (most_columns_ == 0) return width;
+    const int pieces = (width + most_columns_ - 1) / most_columns_;
+    return ((width + pieces - 1) / pieces + kColumns - 1) / kColumns * kColumns;
 }
 
 void Planes::copy_plane(Body& body) {

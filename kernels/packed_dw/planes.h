@@ -12,11 +12,13 @@
 
 namespace mixq::kernels::packed_dw {
 
-// `count` groups of `rows` output rows each, one after the other; `row` is the first one's first.
+// `count` groups of `rows` output rows each, one after the other; `row` is the first one's first. Of them, columns of outputs.
 struct RowGroup {
     int row = 0;
     int rows = 1;
     int count = 1;
+    int first_column = 0;
+    int last_column = 0;  // one past
 
     // Input rows a group needs, counted from its first.
     int input_rows(const traces::Layer& shape) const { return (rows - 1) * shape.stride + 3; }
@@ -55,6 +57,12 @@ class Planes {
     // Rows that meet padding go one by one: less code, where it is much.
     void edges_alone() { edges_alone_ = true; }
 
+    // So many columns of outputs at a time, all channels and rows of them before the next: where code for whole rows would not fit the
+    // instruction cache.
+    void in_pieces(int columns) { most_columns_ = columns; }
+
+    int pieces() const;
+
     // Builds the loops; `rows` writes the code of one group, which ends with next_rows().
     void generate(int record_bytes,
                   int rows_at_once,
@@ -67,6 +75,9 @@ class Planes {
 
   private:
     std::vector<RowGroup> groups(int rows_at_once) const;
+    int piece_columns() const;
+    void begin(generate::Body& body, bool again) const;
+    void next_channel(generate::Body& channels, int record_bytes) const;
     void copy_plane(generate::Body& body);
 
     traces::Layer shape_;
@@ -78,6 +89,8 @@ class Planes {
     int pitch_ = 0;  // of input rows as they are read
     bool copies_ = false;
     bool edges_alone_ = false;
+    int most_columns_ = 0;                 // of a piece; 0: all of them
+    generate::Slot input_, first_output_;  // of all channels; where they are in pieces
     generate::Slot plane_, scratch_, output_, channel_output_, channels_, rows_left_;
 };
 

@@ -5,6 +5,7 @@
 // Mixed 6.5 + 5 + 6, Lanes 15.5 + 6.
 #include <algorithm>
 #include <map>
+#include <stdexcept>
 
 #include "kernels/generate/far.h"
 #include "kernels/packed_dw/plan.h"
@@ -62,6 +63,10 @@ class Generator {
 
     void edges_alone() { planes_.edges_alone(); }
 
+    void in_pieces(int columns) { planes_.in_pieces(columns); }
+
+    int pieces() const { return planes_.pieces(); }
+
     const Routine& generated() {
         planes_.generate(
             4 * record_.words, 2, [this](Body& body, const RowGroup& group) { rows(body, group); });
@@ -74,10 +79,10 @@ class Generator {
     // S = 8: byte centre + 1 of the stream of field words. S = 16: odd centres lie one column further in their stream.
     int word_of(int at) const { return (is_bytes_ || at % 2 != 0 ? at + 1 : at) / 4; }
 
-    Segment segment(int first) const {
+    Segment segment(int first, int end) const {
         Segment s;
         s.first = first;
-        s.last = std::min(first + kSegment, shape_.out_width());
+        s.last = std::min(first + kSegment, end);
         s.first_word = 1 << 30;
         for (int x = s.first; x < s.last; ++x) {
             s.first_word = std::min(s.first_word, word_of(centre(x)));
@@ -113,8 +118,8 @@ class Generator {
     }
 
     void rows(Body& body, const RowGroup& group) {
-        for (int first = 0; first < shape_.out_width(); first += kSegment) {
-            const Segment s = segment(first);
+        for (int first = group.first_column; first < group.last_column; first += kSegment) {
+            const Segment s = segment(first, group.last_column);
             Code code;
             for (const Stream& stream : streams(s)) {
                 pass(code, group, s, stream);
@@ -137,7 +142,7 @@ class Generator {
             constant(code, bias, record_.minus + 2);
             for (int row = 0; row < group.rows; ++row)
                 row_outputs(code, s, row, {minus, multiplier, bias, mask});
-            if (s.last == shape_.out_width()) planes_.next_rows(code, group);
+            if (s.last == group.last_column) planes_.next_rows(code, group);
             body.straight(code, Planes::pool());
         }
     }
@@ -386,15 +391,25 @@ class Generator {
     int fields_ = 0;
 };
 
-// Hands over the routine; one that meets padding with single rows where all in pairs would be too much code.
+// Hands over the first routine whose code for a channel about stays in the instruction cache: pairs of rows everywhere; single rows where they
+// meet padding; either of these in pieces of fewer columns.
 template <typename Use>
 auto with_routine(const Plan& plan, const std::string& layer, Layout output, Use use) {
-    Generator pairs(plan, layer, output);
-    const Routine& routine = pairs.generated();
-    if (estimate(routine).code_bytes <= kInstructionCache) return use(routine);
-    Generator apart(plan, layer, output);
-    apart.edges_alone();
-    return use(apart.generated());
+    constexpr int kLeastColumns = 16;
+    for (const int columns : {0, 32, 24, kLeastColumns}) {
+        for (const bool alone : {false, true}) {
+            Generator generator(plan, layer, output);
+            if (alone) generator.edges_alone();
+            if (columns != 0) generator.in_pieces(columns);
+            const Routine& routine = generator.generated();
+            // What meets padding runs once: a little more than the cache costs less than another piece.
+            const auto fits =
+                static_cast<std::uint32_t>(generator.pieces()) * kInstructionCache * 9 / 8;
+            if (estimate(routine).code_bytes <= fits || (columns == kLeastColumns && alone))
+                return use(routine);
+        }
+    }
+    throw std::logic_error("the last form of a depthwise kernel is taken in any case");
 }
 
 }  // namespace

@@ -18,13 +18,13 @@ constexpr const char* kShapes[] = {
     "dw3x3:2@3x8p2",
     "dw3x3:2@6x1",
     "dw3x3:2@1x9p2x0",
-    "dw3x3:1@3x76",
-    "dw3x3:1@7x44",
+    "dw3x3:3@3x76",
+    "dw3x3:2@7x45",
     "dw3x3:3@8x8s2",
     "dw3x3:2@7x9s2",
     "dw3x3:2@6x6s2p0",
     "dw3x3:2@5x10s2p2",
-    "dw3x3:1@2x41s2",
+    "dw3x3:2@9x97s2",
 };
 
 constexpr WeightKind kWeights[] = {WeightKind::Uniform,

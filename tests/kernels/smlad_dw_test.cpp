@@ -12,7 +12,7 @@ constexpr const char* kShapes[] = {
     "dw3x3:2@4x5p0",
     "dw3x3:2@3x8p2",
     "dw3x3:2@1x9p2x0",
-    "dw3x3:1@3x44",
+    "dw3x3:3@3x45",
     "dw3x3:3@8x8s2",
     "dw3x3:2@7x9s2",
     "dw3x3:2@6x6s2p0",
