@@ -17,10 +17,6 @@ std::size_t index_of(Storage storage) {
     return storage == Storage::Bits ? 1 : 0;
 }
 
-std::string count(std::uint64_t value) {
-    return grouped(static_cast<std::int64_t>(value));
-}
-
 // "4 bits" or "bytes".
 std::string form_text(int bits) {
     return bits == 8 ? "bytes" : std::to_string(bits) + " bits";
@@ -179,9 +175,8 @@ std::vector<ActivationCost> ActivationChoice::costs(std::span<const Storage> act
     std::vector<ActivationCost> costs;
     Progress progress("activations", static_cast<std::int64_t>(network_.layers.size()));
     for (std::size_t layer = 0; layer < network_.layers.size(); ++layer) {
-        std::optional<ActivationForm>& unlimited = known_[layer].unlimited;
-        if (!unlimited) unlimited = measured(layer, Storage::Bytes, Storage::Bytes, std::nullopt);
-        costs.push_back({*unlimited, form(layer, activations[layer], activations[layer + 1])});
+        costs.push_back(
+            {unlimited(layer), form(layer, activations[layer], activations[layer + 1])});
         progress.advance(network_.layers[layer].name, static_cast<std::int64_t>(layer + 1));
     }
     return costs;
@@ -210,7 +205,7 @@ std::string activation_table(const kernels::Firmware& firmware,
         const kernels::FirmwareLayer& layer = firmware.layers[i];
         const ActivationCost& cost = costs[i];
         const auto of = [&](const ActivationForm& form, std::uint64_t ActivationForm::*member) {
-            return form.fits() ? count(form.*member) : "-";
+            return form.fits() ? grouped(form.*member) : "-";
         };
         rows.push_back({layer.layer.name,
                         form_text(input_bits(layer)),

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -33,6 +34,12 @@ std::string format_columns(const std::vector<std::string>& header,
 
 // 1234567 -> "1,234,567"
 std::string grouped(std::int64_t value);
+
+template <std::integral Integer>
+std::string grouped(Integer value) {
+    return grouped(static_cast<std::int64_t>(value));
+}
+
 // With a fixed number of decimals.
 std::string fixed(double value, int decimals);
 

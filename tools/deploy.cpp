@@ -179,7 +179,7 @@ class Builder {
             if (const auto activations = choice.within_limit())
                 return build_in(choice, *activations, deployment);
         }
-        // The limit is told at the end, with the least that the network takes.
+        // The limit is told at the end, with what the network takes without one: in bits, little.
         build_.max_activations.reset();
         ActivationChoice any = forms_within(std::nullopt);
         if (options_.activations == "auto") return build_in(any, any.all_bits(), deployment);

@@ -28,9 +28,6 @@ void print_deployment(const Deployment& deployment,
     std::uint64_t weights = 0;
     std::uint64_t code = 0;
     std::int64_t macs = 0;
-    const auto count = [](std::uint64_t value) {
-        return grouped(static_cast<std::int64_t>(value));
-    };
     for (std::size_t i = 0; i < deployment.layers.size(); ++i) {
         const kernels::FirmwareLayer& entry = deployment.firmware.layers[i];
         const std::uint64_t cycles = deployment.layers[i].timing.cycles;
@@ -38,10 +35,10 @@ void print_deployment(const Deployment& deployment,
                         to_string(entry.layer.shape),
                         to_string(entry.layer.precision),
                         entry.packed.kernel,
-                        count(cycles),
+                        grouped(cycles),
                         fixed(mac_per_cycle(entry.layer.shape, cycles), 3),
-                        count(entry.weight_bytes),
-                        count(entry.code_bytes),
+                        grouped(entry.weight_bytes),
+                        grouped(entry.code_bytes),
                         entry.why_not_faster});
         weights += entry.weight_bytes;
         code += entry.code_bytes;
@@ -52,10 +49,10 @@ void print_deployment(const Deployment& deployment,
                     "",
                     "",
                     "",
-                    count(cycles),
+                    grouped(cycles),
                     fixed(static_cast<double>(macs) / static_cast<double>(cycles), 3),
-                    count(weights),
-                    count(code),
+                    grouped(weights),
+                    grouped(code),
                     ""});
     std::fputs(format_columns({"layer",
                                "shape",
@@ -76,9 +73,9 @@ void print_deployment(const Deployment& deployment,
         fixed(static_cast<double>(board.clock_hz) / 1e6, 0).c_str(),
         std::string(board.name).c_str(),
         memory.text().c_str(),
-        count(deployment.firmware.ram_bytes).c_str(),
-        count(deployment.firmware.activation_bytes).c_str(),
-        count(deployment.firmware.flash_bytes).c_str());
+        grouped(deployment.firmware.ram_bytes).c_str(),
+        grouped(deployment.firmware.activation_bytes).c_str(),
+        grouped(deployment.firmware.flash_bytes).c_str());
     if (!deployment.storage.empty()) {
         std::printf("\n%s\n", storage_table(deployment.firmware, deployment.storage).c_str());
     }

@@ -69,12 +69,12 @@ RunningFirmware::RunningFirmware(const kernels::Firmware& firmware,
     }
 }
 
-std::uint32_t RunningFirmware::address_of(const char* symbol) const {
-    const sim::Symbol* found = image_.find_symbol(symbol);
+const sim::Symbol& RunningFirmware::symbol(const char* name) const {
+    const sim::Symbol* found = image_.find_symbol(name);
     if (found == nullptr) {
-        throw std::runtime_error("'" + image_.path + "' has no symbol '" + symbol + "'");
+        throw std::runtime_error("'" + image_.path + "' has no symbol '" + name + "'");
     }
-    return found->address;
+    return *found;
 }
 
 void RunningFirmware::set_memory(const sim::MemorySettings& settings) {
@@ -82,9 +82,10 @@ void RunningFirmware::set_memory(const sim::MemorySettings& settings) {
 }
 
 void RunningFirmware::infer(std::span<const std::uint8_t> image, bool timed) {
-    simulation_.machine().write(address_of("mixq_input"), kernels::arrange_input(firmware_, image));
+    simulation_.machine().write(symbol("mixq_input").address,
+                                kernels::arrange_input(firmware_, image));
     timed_before_ = simulation_.calls().size();
-    const sim::Stop stop = simulation_.call(address_of("mixq_network_run"), {}, timed);
+    const sim::Stop stop = simulation_.call(symbol("mixq_network_run").address, {}, timed);
     if (stop.halt != sim::Halt::Returned) {
         throw std::runtime_error("network '" + firmware_.network +
                                  "' did not return: " + stop.message);
@@ -93,10 +94,9 @@ void RunningFirmware::infer(std::span<const std::uint8_t> image, bool timed) {
 
 std::vector<std::int32_t> RunningFirmware::outputs() {
     const kernels::IntegerLayer& last = firmware_.layers.back().layer;
-    const sim::Symbol* found = image_.find_symbol("mixq_output");
-    const std::uint32_t address = address_of("mixq_output");
-    std::vector<std::uint8_t> bytes(found->size);
-    simulation_.machine().read(address, bytes);
+    const sim::Symbol& output = symbol("mixq_output");
+    std::vector<std::uint8_t> bytes(output.size);
+    simulation_.machine().read(output.address, bytes);
     return widened(kernels::arranged_output(firmware_, bytes), gives_logits(last));
 }
 

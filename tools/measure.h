@@ -72,7 +72,7 @@ class RunningFirmware {
     std::vector<sim::CallTiming> timings() const;
 
   private:
-    std::uint32_t address_of(const char* symbol) const;
+    const sim::Symbol& symbol(const char* name) const;
 
     const kernels::Firmware& firmware_;
     const sim::Image& image_;

@@ -28,10 +28,6 @@ std::uint64_t flash_of(const StorageCost& cost, Storage storage) {
     return storage == Storage::Bits ? cost.bits->flash_bytes : cost.bytes.flash_bytes;
 }
 
-std::string count(std::uint64_t value) {
-    return grouped(static_cast<std::int64_t>(value));
-}
-
 // Of a firmware, what is neither weights nor code of a layer.
 std::uint64_t flash_beside(const kernels::Firmware& firmware) {
     std::uint64_t bytes = firmware.flash_bytes;
@@ -178,7 +174,7 @@ kernels::Firmware build_with_storage(const StorageRequest& request,
         const bool bits = i < build.storage.size() && build.storage[i] == Storage::Bits;
         if (!bits || costs[i].bits->kernel == choices[i].kernel) return choices[i];
         return {costs[i].bits->kernel,
-                "weights in bytes: " + choices[i].kernel + " " + count(costs[i].bytes.cycles)};
+                "weights in bytes: " + choices[i].kernel + " " + grouped(costs[i].bytes.cycles)};
     };
     build.kernel = "best";
     if (request.storage == "bytes") return kernels::build_firmware(network, build);
@@ -218,15 +214,15 @@ std::string storage_table(const kernels::Firmware& firmware, std::span<const Sto
         const kernels::FirmwareLayer& layer = firmware.layers[i];
         const StorageCost& cost = costs[i];
         const auto of_bits = [&](std::uint64_t StorageForm::*member) {
-            return cost.bits ? count((*cost.bits).*member) : "-";
+            return cost.bits ? grouped((*cost.bits).*member) : "-";
         };
         rows.push_back({layer.layer.name,
                         std::string(name(layer.stored ? Storage::Bits : Storage::Bytes)),
-                        count(cost.bytes.flash_bytes),
+                        grouped(cost.bytes.flash_bytes),
                         of_bits(&StorageForm::flash_bytes),
-                        count(cost.bytes.ram_bytes),
+                        grouped(cost.bytes.ram_bytes),
                         of_bits(&StorageForm::ram_bytes),
-                        count(cost.bytes.cycles),
+                        grouped(cost.bytes.cycles),
                         of_bits(&StorageForm::cycles),
                         cost.bits ? grouped(cost.bits->calls) : "-",
                         note_of(cost)});

@@ -36,6 +36,14 @@ inline std::vector<std::uint8_t> expected_bytes(const IntegerNetwork& network,
     return bytes;
 }
 
+// What a firmware that is run to its end says its output is.
+inline std::vector<std::uint8_t> simulated_output(const Firmware& firmware) {
+    sim::Machine machine(sim::read_elf(firmware.elf), sim::find_board("stm32f746"));
+    const sim::Stop stop = machine.reset();
+    EXPECT_EQ(stop.halt, sim::Halt::Exited) << stop.message;
+    return printed_output(machine.console());
+}
+
 inline std::vector<std::uint8_t> simulated_bytes(
     const IntegerNetwork& network,
     const std::string& kernel,
@@ -50,11 +58,7 @@ inline std::vector<std::uint8_t> simulated_bytes(
     options.input = input;
     options.calls = 1;
     options.max_activations = max_activations;
-    const Firmware firmware = build_firmware(network, options);
-    sim::Machine machine(sim::read_elf(firmware.elf), sim::find_board("stm32f746"));
-    const sim::Stop stop = machine.reset();
-    EXPECT_EQ(stop.halt, sim::Halt::Exited) << stop.message;
-    return printed_output(machine.console());
+    return simulated_output(build_firmware(network, options));
 }
 
 }  // namespace mixq::kernels
